@@ -1,0 +1,88 @@
+"""Groups of judged trajectories: what training learns from and evaluation counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from darkhorse.agent.episode import run_episodes
+from darkhorse.agent.tools import Tool
+from darkhorse.chat.renderer import Renderer
+from darkhorse.config.rollout import AgentConfig
+from darkhorse.rollout.engine import Engine, SamplingParams
+from darkhorse.rollout.trajectory import Group, Trajectory
+from darkhorse.tasks.task import Task
+from darkhorse.verify.registry import Context, judge
+from darkhorse.verify.verdict import Abstained, Scored
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Everything an episode needs besides the task.
+
+    Attributes:
+        engine: samples from the policy.
+        renderer: of its tokenizer.
+        context: what verifiers need.
+        tools: executable tools by name.
+        agent: limits of episodes.
+    """
+
+    engine: Engine
+    renderer: Renderer
+    context: Context
+    tools: Mapping[str, Tool]
+    agent: AgentConfig
+
+
+async def collect_groups(
+    place: Workplace, tasks: Sequence[Task], num_generations: int, sampling: SamplingParams, seeds: Sequence[int]
+) -> list[Group]:
+    """Run and judge `num_generations` episodes of every task.
+
+    Raises:
+        UserError: if a task names a verifier that does not exist.
+    """
+    episodes = await run_episodes(
+        place.engine, place.renderer, tasks, num_generations, sampling, seeds, place.tools, place.agent
+    )
+    groups = [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
+    await asyncio.gather(*(_judge(group.task, t, place.context) for group in groups for t in group.trajectories))
+    return groups
+
+
+async def _judge(task: Task, trajectory: Trajectory, context: Context) -> None:
+    assert trajectory.response is not None
+    if trajectory.failure is not None:
+        trajectory.verdict = Abstained(trajectory.failure)
+    else:
+        trajectory.verdict = await judge(task, trajectory.response, context)
+
+
+def sample_row(stage: str, mode: str, task: Task, trajectory: Trajectory) -> dict[str, Any]:
+    """One line of `rollouts.jsonl` or of an evaluation's samples: everything a reader wants to see."""
+    response, verdict = trajectory.response, trajectory.verdict
+    assert response is not None and verdict is not None
+    return {
+        "stage": stage,
+        "mode": mode,
+        "task_id": task.id,
+        "suite": task.suite,
+        "source": task.source,
+        "verifier": task.verifier,
+        "prompt": list(task.prompt),
+        "tools": [schema["function"]["name"] for schema in task.tools],
+        "turns": list(response.turns),
+        "thinking": response.thinking,
+        "answer": response.answer,
+        "truth": task.truth,
+        "verdict": "scored" if isinstance(verdict, Scored) else "abstained",
+        "score": trajectory.score,
+        "reason": verdict.reason,
+        "reward": trajectory.reward,
+        "advantage": trajectory.advantage,
+        "tokens": trajectory.num_sampled,
+        "finish_reason": trajectory.finish_reason,
+    }

@@ -1,0 +1,166 @@
+"""What a recipe costs, before anything runs: tokens, operations, time and memory.
+
+The figures are bounds, not predictions. Every completion is taken to run to its limit in a single turn and refilled
+groups are not counted. Operations count matrix products with the weights only (Kaplan et al. 2020, "Scaling Laws for
+Neural Language Models", section 2.1: 2N for a forward pass, 4N more for the backward pass), which leaves out
+attention over long contexts. Time divides them by the sustained rate the recipe states, so it knows nothing of memory
+bandwidth, verifiers or start-up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkhorse.config.evals import EvaluationConfig
+from darkhorse.config.recipe import Recipe
+from darkhorse.config.shapes import ModelShape, shape_of
+from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageConfig
+
+PROMPT_TOKENS = 128
+"""Allowance for the prompt of one sequence."""
+
+BENCHMARK_PROBLEMS = {"aime24": 30, "aime25": 30, "livecodebench": 279, "ifeval": 541, "livebench": 1000, "bfcl": 4400}
+"""Problems per published benchmark; the last two differ between releases and are rounded."""
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """What one stage costs at most.
+
+    Attributes:
+        name: of the stage, or `evaluation`.
+        type: of the stage.
+        tokens_sampled: tokens the policy samples.
+        tokens_trained: tokens in forward and backward passes, prompts included.
+        flops: floating-point operations; None when the model's shape is not known.
+        seconds: at the rate of `[cluster]`; None when the model's shape is not known.
+    """
+
+    name: str
+    type: str
+    tokens_sampled: int
+    tokens_trained: int
+    flops: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes of the whole run, over all devices together.
+
+    Weights and gradients are bfloat16, master weights and the two Adam moments float32: 16 bytes per parameter
+    (Rajbhandari et al. 2020, "ZeRO", section 3.1). Activations follow Korthikanti et al. 2022, "Reducing Activation
+    Recomputation in Large Transformer Models", section 4.1: 34 bytes per token, layer and hidden unit, without
+    the attention matrix, which memory-efficient attention never stores.
+
+    Attributes:
+        weights: the model, bfloat16.
+        gradients: bfloat16.
+        master_weights: float32.
+        moments: both Adam moments, float32.
+        kv_cache: keys and values of every sequence decoded at once, at full length, bfloat16.
+        activations: of one micro-batch, kept for its backward pass.
+    """
+
+    weights: int
+    gradients: int
+    master_weights: int
+    moments: int
+    kv_cache: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """Sum of all parts."""
+        return self.weights + self.gradients + self.master_weights + self.moments + self.kv_cache + self.activations
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a recipe costs.
+
+    Attributes:
+        parameters: of the model; None when its shape is not known.
+        stages: one entry a stage, and the evaluations.
+        memory: None when the model's shape is not known.
+    """
+
+    parameters: int | None
+    stages: tuple[StageEstimate, ...]
+    memory: MemoryEstimate | None
+
+
+def estimate(recipe: Recipe) -> Estimate:
+    """What a recipe costs at most; see the module's docstring for what is counted.
+
+    Raises:
+        UserError: if the model is a local folder whose config.json cannot be understood.
+    """
+    shape = shape_of(recipe.model.name)
+    longest = _longest_completion(recipe)
+    rows = [
+        _stage_row(name, stage.type, *_stage_tokens(stage, longest), shape, recipe)
+        for name, stage in recipe.stage.items()
+    ]
+    rows.append(_stage_row("evaluation", "", _evaluation_tokens(recipe), 0, shape, recipe))
+    memory = _memory(recipe, shape, longest) if shape else None
+    return Estimate(shape.parameters if shape else None, tuple(rows), memory)
+
+
+def _longest_completion(recipe: Recipe) -> int:
+    """Most tokens any stage or evaluation may sample for one completion."""
+    samplings = [recipe.evaluation.sampling, *(suite.sampling for suite in recipe.evaluation.benchmarks)]
+    samplings += [stage.sampling for stage in recipe.stage.values() if isinstance(stage, RLStage)]
+    return max(sampling.max_completion_length for sampling in samplings)
+
+
+def _stage_tokens(stage: StageConfig, longest: int) -> tuple[int, int]:
+    """Tokens sampled and trained. Demonstrations and answers are taken to be as long as the longest completion."""
+    if isinstance(stage, RLStage):
+        completions = stage.steps * stage.prompts_per_step * stage.num_generations
+        sampled = completions * stage.sampling.max_completion_length
+        # A group's prompt is computed once and shared by its completions.
+        return sampled, sampled + stage.steps * stage.prompts_per_step * PROMPT_TOKENS
+    sequence = min(longest + PROMPT_TOKENS, stage.micro_batch_tokens)
+    sequences = stage.steps * stage.batch_size * (2 if isinstance(stage, RewardModelStage) else 1)
+    return 0, sequences * sequence
+
+
+def _evaluation_tokens(recipe: Recipe) -> int:
+    """Tokens sampled by all evaluations: every suite after every measured stage; benchmarks once, at the end."""
+    evaluation: EvaluationConfig = recipe.evaluation
+    policies = ["base", *(name for name, stage in recipe.stage.items() if isinstance(stage, (SFTStage, RLStage)))]
+    measured = policies if evaluation.stages is None else evaluation.stages
+    rounds = len(measured) + len(evaluation.greedy)
+    prompts = len(evaluation.tasks) * evaluation.samples_per_suite
+    suites = rounds * prompts * evaluation.sampling.max_completion_length
+    benchmarks = sum(
+        BENCHMARK_PROBLEMS.get(suite.benchmark, evaluation.samples_per_suite)
+        * suite.samples
+        * suite.sampling.max_completion_length
+        for suite in evaluation.benchmarks
+    )
+    return suites + benchmarks
+
+
+def _stage_row(
+    name: str, kind: str, sampled: int, trained: int, shape: ModelShape | None, recipe: Recipe
+) -> StageEstimate:
+    if shape is None:
+        return StageEstimate(name, kind, sampled, trained, None, None)
+    flops = float(shape.parameters) * (2 * sampled + 6 * trained)
+    rate = recipe.cluster.tflops * 1e12 * max(1, recipe.cluster.accelerators)
+    return StageEstimate(name, kind, sampled, trained, flops, flops / rate)
+
+
+def _memory(recipe: Recipe, shape: ModelShape, longest: int) -> MemoryEstimate:
+    cached = recipe.engine.max_sequences * (longest + PROMPT_TOKENS)
+    micro_batch = max((stage.micro_batch_tokens for stage in recipe.stage.values()), default=0)
+    return MemoryEstimate(
+        weights=2 * shape.parameters,
+        gradients=2 * shape.parameters,
+        master_weights=4 * shape.parameters,
+        moments=8 * shape.parameters,
+        kv_cache=2 * cached * shape.cache_values_per_token,
+        activations=34 * micro_batch * shape.layers * shape.hidden,
+    )

@@ -1,0 +1,48 @@
+"""A recipe: everything that decides a run."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from darkhorse.config.base import Settings
+from darkhorse.config.cluster import ClusterConfig
+from darkhorse.config.evals import EvaluationConfig
+from darkhorse.config.model import ModelConfig
+from darkhorse.config.rollout import AgentConfig, EngineConfig
+from darkhorse.config.sandbox import SandboxConfig
+from darkhorse.config.stages import RLStage, StageConfig
+
+
+class Recipe(Settings):
+    """Model, ordered stages, evaluations, seed, and where it runs."""
+
+    name: str = "run"
+    """Name of the run; its folder is `output/name`."""
+    output: str = "runs"
+    """Folder that holds runs."""
+    seed: int = Field(default=0, ge=0)
+    """Seeds data order, sampling and initialisation."""
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    engine: EngineConfig = Field(default_factory=EngineConfig)
+    agent: AgentConfig = Field(default_factory=AgentConfig)
+    sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
+    cluster: ClusterConfig = Field(default_factory=ClusterConfig)
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    stage: dict[str, StageConfig] = Field(default_factory=dict)
+    """Stages by name, in the order they run."""
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Recipe:
+        earlier: list[str] = []
+        for name, stage in self.stage.items():
+            references = {"init_from": stage.init_from}
+            if isinstance(stage, RLStage):
+                references |= {"replay_from": stage.replay_from, "reward_model": stage.reward_model}
+            for field, target in references.items():
+                if target is not None and target not in earlier:
+                    raise ValueError(
+                        f"stage.{name}.{field} names '{target}', which is no earlier stage "
+                        f"(earlier: {', '.join(earlier) or 'none'})"
+                    )
+            earlier.append(name)
+        return self

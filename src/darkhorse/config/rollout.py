@@ -1,0 +1,42 @@
+"""How completions are sampled."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from darkhorse.config.base import Settings
+
+
+class SamplingConfig(Settings):
+    """Settings of one sampling run."""
+
+    temperature: float = Field(default=1.0, ge=0.0)
+    """Softmax temperature; 0 is greedy."""
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Nucleus: smallest set of tokens whose probability reaches this share."""
+    top_k: int = Field(default=0, ge=0)
+    """Keep the k likeliest tokens; 0 keeps all."""
+    min_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Drop tokens less likely than this share of the likeliest one."""
+    max_completion_length: int = Field(default=128, ge=1)
+    """Most tokens the model may sample in one turn."""
+
+
+class EngineConfig(Settings):
+    """`[engine]`"""
+
+    type: Literal["local"] = "local"
+    """`local` samples from the trainer's own weights in the same process."""
+    max_sequences: int = Field(default=96, ge=1)
+    """Most sequences decoded at once; waiting ones take the slots of finished ones."""
+
+
+class AgentConfig(Settings):
+    """`[agent]`: episodes in which the model calls tools."""
+
+    max_turns: int = Field(default=4, ge=1)
+    """Most assistant turns in one episode."""
+    max_tool_output: int = Field(default=400, ge=1)
+    """Characters of a tool's output shown to the model; the rest is cut."""

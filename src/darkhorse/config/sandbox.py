@@ -1,0 +1,22 @@
+"""Where generated code runs."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from darkhorse.config.base import Settings
+
+
+class SandboxConfig(Settings):
+    """`[sandbox]`"""
+
+    url: str | None = None
+    """Address of a running code-execution server; when unset the run starts its own on loopback."""
+    port: int = Field(default=0, ge=0, le=65535)
+    """Port of the server the run starts; 0 takes a free one."""
+    workers: int = Field(default=2, ge=1)
+    """Programs executed at once by the server the run starts."""
+    wall_seconds: float = Field(default=4.0, gt=0)
+    """Wall-clock limit of one program."""
+    memory_mb: int = Field(default=512, ge=32)
+    """Memory limit of one program, in MiB."""

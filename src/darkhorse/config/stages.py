@@ -1,0 +1,110 @@
+"""The stages a recipe is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from darkhorse.config.base import Settings
+from darkhorse.config.rollout import SamplingConfig
+from darkhorse.config.tasks import SourceConfig
+
+LossType = Literal["grpo", "dr_grpo", "dapo", "gspo", "cispo"]
+AdvantageType = Literal["group", "rloo", "reinforce_plus_plus"]
+
+
+class _Training(Settings):
+    steps: int = Field(default=50, ge=1)
+    """Optimizer steps."""
+    learning_rate: float = Field(default=1e-5, gt=0)
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = Field(default=5, ge=0)
+    """Steps over which the learning rate rises linearly from 0."""
+    decay: Literal["constant", "linear"] = "constant"
+    """What the learning rate does after the warm-up; `linear` falls to a tenth."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's decoupled weight decay."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's moment decay rates."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Gradients are clipped to this norm."""
+    micro_batch_tokens: int = Field(default=4096, ge=1)
+    """Most tokens in one forward and backward pass; gradients accumulate over the passes of a step."""
+    checkpoint_every: int = Field(default=20, ge=1)
+    """Steps between checkpoints; the last step is always kept."""
+    init_from: str | None = None
+    """Stage whose result this stage starts from; the previous policy stage when unset."""
+
+
+class SFTStage(_Training):
+    """Supervised fine-tuning on reasoned answers; the loss covers the answers only."""
+
+    type: Literal["sft"] = "sft"
+    batch_size: int = Field(default=16, ge=1)
+    """Demonstrations in one optimizer step."""
+    tasks: list[SourceConfig] = Field(default_factory=list)
+    """Sources of demonstrations."""
+
+
+class RewardModelStage(_Training):
+    """A Bradley-Terry reward model on preference pairs."""
+
+    type: Literal["reward_model"] = "reward_model"
+    batch_size: int = Field(default=16, ge=1)
+    """Preference pairs in one optimizer step."""
+    pairs: Literal["synthetic"] | str = "synthetic"
+    """`synthetic`, or the path of a file whose rows hold `prompt`, `chosen` and `rejected`."""
+    held_out_pairs: int = Field(default=200, ge=1)
+    """Pairs kept for measuring accuracy."""
+    centering: float = Field(default=0.01, ge=0)
+    """Weight of the squared sum of both rewards, which keeps them centred at zero."""
+    trainable_layers: int | None = Field(default=None, ge=1)
+    """Train only the last so many layers (and the head); all when unset."""
+
+
+class RLStage(_Training):
+    """Reinforcement learning with verified outcomes."""
+
+    type: Literal["rl"] = "rl"
+    tasks: list[SourceConfig] = Field(default_factory=list)
+    """Sources of prompts."""
+    replay_from: str | None = None
+    """An earlier RL stage whose sources are mixed in, so that what it taught is not lost."""
+    replay_share: float = Field(default=0.25, ge=0, lt=1)
+    """Share of prompts drawn from the replayed stage."""
+    prompts_per_step: int = Field(default=12, ge=1)
+    """Groups that make one optimizer step."""
+    num_generations: int = Field(default=8, ge=2)
+    """Completions sampled for each prompt."""
+    sampling: SamplingConfig = Field(default_factory=SamplingConfig)
+    """Sampling of rollouts."""
+    loss_type: LossType = "dapo"
+    """Objective: how token losses are clipped and normalised."""
+    advantage: AdvantageType = "group"
+    """How rewards become advantages."""
+    scale_rewards: Literal["none", "group", "batch"] = "none"
+    """Divide advantages by the standard deviation of the group or the batch."""
+    epsilon_low: float = Field(default=0.2, ge=0)
+    """Lower clip of the probability ratio."""
+    epsilon_high: float = Field(default=0.28, ge=0)
+    """Upper clip of the probability ratio (clip-higher)."""
+    beta: float = Field(default=0.0, ge=0)
+    """Weight of the KL term to the policy the stage started from."""
+    importance_sampling_cap: float = Field(default=2.0, gt=0)
+    """Truncation of the trainer-to-sampler probability ratio."""
+    updates_per_rollout: int = Field(default=1, ge=1)
+    """Optimizer steps made from one batch of rollouts, each on an equal share of its groups."""
+    dynamic_sampling: bool = True
+    """Drop groups whose scores are all equal and sample others in their place."""
+    max_refills: int = Field(default=1, ge=0)
+    """Rounds of refilling before a step goes on with the groups it has."""
+    truncation: Literal["mask", "penalise", "keep"] = "mask"
+    """What becomes of completions that hit their token limit: masked, scored 0, or kept as verified."""
+    reward: Literal["verifier", "random"] = "verifier"
+    """`random` is a control that flips a fair coin for each completion."""
+    reward_model: str | None = None
+    """Reward-model stage that scores answers of the `preference` verifier; its rubric is then only used to evaluate."""
+
+
+StageConfig = Annotated[SFTStage | RewardModelStage | RLStage, Field(discriminator="type")]

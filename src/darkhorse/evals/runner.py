@@ -1,0 +1,112 @@
+"""Measuring a policy: a rollout with verdicts and no update."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from darkhorse.agent.collect import Workplace, collect_groups, sample_row
+from darkhorse.agent.episode import derive_seed
+from darkhorse.config.evals import EvaluationConfig
+from darkhorse.config.model import ModelConfig
+from darkhorse.config.recipe import Recipe
+from darkhorse.config.tasks import SyntheticSource
+from darkhorse.errors import UserError, did_you_mean
+from darkhorse.evals.summary import suite_figures
+from darkhorse.observe.progress import StageProgress
+from darkhorse.policy.loading import load_policy
+from darkhorse.policy.saving import write_file
+from darkhorse.rollout.engine import SamplingParams
+from darkhorse.tasks.build import held_out
+from darkhorse.tasks.task import Task
+from darkhorse.agent.workplace import open_workplace
+
+Row = dict[str, Any]
+
+
+def evaluate(place: Workplace, config: EvaluationConfig, stage: str, greedy: bool, seed: int) -> list[Row]:
+    """One sample of every held-out prompt at the configured temperature, and greedy ones too where asked.
+
+    The same prompts and the same random numbers serve every stage, so stages compare pairwise.
+
+    Args:
+        place: engine, verifiers' context and tools.
+        config: suites and sampling.
+        stage: named in the samples.
+        greedy: whether to measure greedy decoding too.
+        seed: of the sampling.
+
+    Returns:
+        Samples, in the shape of `sample_row`.
+    """
+    tasks = [item.task for source in config.tasks for item in held_out(source, config.samples_per_suite)]
+    if not tasks:
+        return []
+    modes = ["t1", "greedy"] if greedy else ["t1"]
+    rows: list[Row] = []
+    with StageProgress(f"evaluate {stage}", len(modes) * len(tasks)) as progress:
+        for mode in modes:
+            sampling = SamplingParams.of(config.sampling, 0)
+            if mode == "greedy":
+                sampling = SamplingParams(temperature=0.0, max_tokens=sampling.max_tokens)
+            for suite in dict.fromkeys(task.suite for task in tasks):
+                chosen = [task for task in tasks if task.suite == suite]
+                rows += _measure(place, chosen, sampling, stage, mode, seed)
+                progress.update(len(rows), {})
+    return rows
+
+
+def _measure(
+    place: Workplace, tasks: Sequence[Task], sampling: SamplingParams, stage: str, mode: str, seed: int
+) -> list[Row]:
+    seeds = [derive_seed(seed, "evaluation", task.id) for task in tasks]
+    groups = asyncio.run(collect_groups(place, tasks, 1, sampling, seeds))
+    return [sample_row(stage, mode, group.task, group.trajectories[0]) for group in groups]
+
+
+def write_samples(path: Path, rows: Sequence[Row]) -> None:
+    """Write an evaluation's samples, all at once."""
+    write_file(path, "".join(json.dumps(row, default=repr) + "\n" for row in rows))
+
+
+def read_samples(path: Path) -> list[Row]:
+    """The samples `write_samples` wrote."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+SUITES = ("mathematics", "programming", "instructions", "function_calls", "tools", "preference")
+
+
+def evaluate_model(model: str, suites: Sequence[str], n: int, temperature: float, seed: int) -> dict[str, Any]:
+    """Measure any model on held-out synthetic suites.
+
+    Args:
+        model: a name as `[model] name` takes it, or a checkpoint folder.
+        suites: which to measure; all when empty.
+        n: prompts per suite.
+        temperature: of the sampling; 0 is greedy.
+        seed: of the sampling.
+
+    Returns:
+        `{suite: {"n", "greedy", "t1", "t1_low", "t1_high", ...}}`; a greedy measurement fills `t1` too.
+
+    Raises:
+        UserError: if the model or a suite does not exist.
+    """
+    unknown = [suite for suite in suites if suite not in SUITES]
+    if unknown:
+        raise UserError(f"There is no suite '{unknown[0]}'.", did_you_mean(unknown[0], SUITES))
+    recipe = Recipe(model=ModelConfig(name=model))
+    config = EvaluationConfig.model_validate(
+        {
+            "tasks": [SyntheticSource.model_validate({"suite": suite}) for suite in suites or SUITES],
+            "samples_per_suite": n,
+            "sampling": {"temperature": temperature},
+        }
+    )
+    policy = load_policy(recipe.model)
+    with open_workplace(recipe, policy) as place:
+        return suite_figures(evaluate(place, config, "model", False, seed))

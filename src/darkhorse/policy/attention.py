@@ -1,0 +1,68 @@
+"""Attention swapped through Transformers' registry: the model runs on packed tokens, a plan decides who sees whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.modeling_utils import AttentionInterface
+
+NAME = "darkhorse"
+
+
+class AttentionPlan(Protocol):
+    """Attention over one packed row of `T` tokens; `H` query heads, `K` key-value heads of `D` channels."""
+
+    def attend(
+        self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
+    ) -> Tensor:
+        """Attention output, shape `[T, H, D]`. `window` is the layer's sliding window, None for full attention."""
+        ...
+
+
+_plans: list[AttentionPlan] = []
+
+
+@contextmanager
+def attention_plan(plan: AttentionPlan) -> Iterator[None]:
+    """Run the model's forward passes inside the block by this plan."""
+    _plans.append(plan)
+    try:
+        yield
+    finally:
+        _plans.pop()
+
+
+def use_packed_attention(model: PreTrainedModel) -> None:
+    """Route a model's attention through plans.
+
+    Raises:
+        ValueError: if the architecture does not support Transformers' attention registry.
+    """
+    model.set_attn_implementation(NAME)
+    if model.config._attn_implementation != NAME:
+        raise ValueError(f"{type(model).__name__} does not support Transformers' attention registry")
+
+
+def _attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    if not _plans:
+        raise RuntimeError("packed attention was called outside of an attention_plan")
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    layer = module.layer_idx
+    assert isinstance(layer, int)
+    return _plans[-1].attend(layer, query[0], key[0], value[0], scale, sliding_window)[None], None
+
+
+AttentionInterface.register(NAME, _attention)

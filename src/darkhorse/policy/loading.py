@@ -1,0 +1,134 @@
+"""From a model's name to a policy: weights, tokenizer and renderer, ready to sample and to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from darkhorse.chat.reasoning import THINK_CLOSE, THINK_OPEN
+from darkhorse.chat.renderer import Renderer
+from darkhorse.chat.template import install_template
+from darkhorse.config.model import ModelConfig
+from darkhorse.errors import UserError, did_you_mean
+from darkhorse.policy import embedded
+from darkhorse.policy.attention import use_packed_attention
+from darkhorse.policy.memory import keep_freed_memory
+
+REASONING_TOKENS = [THINK_OPEN, THINK_CLOSE, "<tool_call>", "</tool_call>"]
+
+
+@dataclass
+class Policy:
+    """A model that samples and is trained; both use the same tensors.
+
+    Attributes:
+        model: a Hugging Face causal language model with packed attention.
+        tokenizer: its tokenizer, carrying QwQ's chat template.
+        renderer: messages to tokens and back.
+        source: the folder or hub id the weights came from.
+    """
+
+    model: PreTrainedModel
+    tokenizer: Any
+    renderer: Renderer
+    source: str
+
+
+def resolve(name: str) -> str:
+    """What to hand to `from_pretrained`: a local folder, a `.gguf` file or a hub id.
+
+    Raises:
+        UserError: if nothing has that name.
+    """
+    if name == embedded.NAME:
+        return embedded.resolve_embedded()
+    path = Path(name).expanduser()
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise UserError(f"model.name: there is no file '{name}'.", "Give the path of a .gguf file.")
+        return str(path)
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise UserError(f"model.name: the folder '{name}' holds no config.json.", "Give a Hugging Face folder.")
+        return str(path)
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise UserError(
+            f"model.name: there is no model '{name}'.",
+            f"Give a hub id (owner/name), a local folder, a .gguf file or '{embedded.NAME}'. "
+            + did_you_mean(name, [embedded.NAME]),
+        )
+    return name
+
+
+def load_gguf(path: Path) -> tuple[PreTrainedModel, Any]:
+    """A GGUF file as an ordinary bf16 model and tokenizer."""
+    from transformers import GgufConfig
+
+    transformers_logging.disable_progress_bar()
+    folder, file = str(path.parent), path.name
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, gguf_file=file, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+    )
+    return model, tokenizer
+
+
+def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
+    """Load a policy.
+
+    Args:
+        config: the `[model]` table of a recipe.
+        source: a checkpoint folder to load instead of `config.name`.
+
+    Raises:
+        UserError: if the model does not exist or cannot be loaded.
+    """
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    keep_freed_memory()
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    where = source or resolve(config.name)
+    try:
+        if where.endswith(".gguf"):
+            model, tokenizer = load_gguf(Path(where))
+            model = model.to(_dtype(config))
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision)
+            model = AutoModelForCausalLM.from_pretrained(where, revision=config.revision, dtype=_dtype(config))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"model.name: '{where}' could not be loaded: {str(error).splitlines()[0]}",
+            "Give a hub id that this machine can reach, a local Hugging Face folder or a .gguf file.",
+        ) from error
+    if torch.cuda.is_available():
+        model = model.to("cuda")
+    if config.add_reasoning_tokens and tokenizer.add_tokens(REASONING_TOKENS):
+        model.resize_token_embeddings(max(len(tokenizer), model.config.vocab_size))
+    prepare_tokenizer(tokenizer)
+    use_packed_attention(model)
+    model.eval()  # no dropout, in sampling and training alike
+    return Policy(model, tokenizer, Renderer(tokenizer), where)
+
+
+def load_tokenizer(folder: str, revision: str | None = None) -> Any:
+    """A folder's tokenizer with QwQ's chat template and a padding token."""
+    tokenizer = AutoTokenizer.from_pretrained(folder, revision=revision)
+    prepare_tokenizer(tokenizer)
+    return tokenizer
+
+
+def prepare_tokenizer(tokenizer: Any) -> None:
+    """QwQ's chat template, and a padding token where there is none."""
+    install_template(tokenizer)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+
+
+def _dtype(config: ModelConfig) -> torch.dtype:
+    return torch.bfloat16 if config.dtype == "bfloat16" else torch.float32

@@ -1,0 +1,240 @@
+"""Running a recipe: its stages in order, measured before and after, resumable at any point."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkhorse.agent.collect import Workplace
+from darkhorse.agent.workplace import open_workplace
+from darkhorse.config.loading import dump_recipe
+from darkhorse.config.recipe import Recipe
+from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageConfig
+from darkhorse.config.tasks import SourceConfig
+from darkhorse.errors import UserError, did_you_mean
+from darkhorse.evals.runner import evaluate, read_samples, write_samples
+from darkhorse.evals.summary import paired_figures, suite_figures
+from darkhorse.observe.progress import print_summary
+from darkhorse.observe.report import write_report
+from darkhorse.policy.loading import Policy, load_policy, resolve
+from darkhorse.policy.saving import write_file
+from darkhorse.rewards.reward_model import RewardModel, load_reward_model
+from darkhorse.tasks.build import build_mixture
+from darkhorse.tasks.pairs import build_pairs
+from darkhorse.training.checkpoint import Checkpoints
+from darkhorse.training.reward_model import train_reward_model
+from darkhorse.training.rl import RLTrainer
+from darkhorse.training.sft import train_sft
+
+BASE = "base"
+
+
+def run_recipe(recipe: Recipe, only: str | None = None) -> Path:
+    """Run a recipe's stages and evaluations; what is done already is not done again.
+
+    Every stage starts from the folder the one before it left, so an interrupted run that is started again gives the
+    figures it would have given.
+
+    Args:
+        recipe: what to do.
+        only: run just this stage (the stages it builds on must be done).
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        UserError: if the folder belongs to a different recipe, or something the recipe names does not exist.
+    """
+    if only is not None and only not in recipe.stage:
+        raise UserError(f"The recipe has no stage '{only}'.", did_you_mean(only, recipe.stage))
+    run_dir = Path(recipe.output) / recipe.name
+    _claim(run_dir, recipe)
+    return _Run(recipe, run_dir).go(only)
+
+
+def final_model(run_dir: Path) -> Path:
+    """The newest policy checkpoint of a run.
+
+    Raises:
+        UserError: if there is none yet.
+    """
+    link = run_dir / "model"
+    if not link.exists():
+        raise UserError(f"'{run_dir}' holds no trained model yet.", "Let 'darkhorse train' finish a stage first.")
+    return link.resolve()
+
+
+def _claim(run_dir: Path, recipe: Recipe) -> None:
+    """Write the resolved recipe, or check that the folder holds a run of the same one."""
+    text = dump_recipe(recipe)
+    path = run_dir / "recipe.toml"
+    if path.exists() and path.read_text() != text:
+        raise UserError(
+            f"'{run_dir}' holds a run of a different recipe (see {path}).",
+            "Give this run another --name, or remove that folder.",
+        )
+    if not path.exists():
+        write_file(path, text)
+
+
+@dataclass
+class _Run:
+    recipe: Recipe
+    run_dir: Path
+
+    def go(self, only: str | None) -> Path:
+        base = self._base()
+        previous = BASE
+        if only is None:
+            self._evaluate(BASE, base)
+        for name, stage in self.recipe.stage.items():
+            if only is None or name == only:
+                if not self._done(name):
+                    self._run_stage(name, stage, previous, base)
+                if not isinstance(stage, RewardModelStage):
+                    self._evaluate(name, base)
+            if not isinstance(stage, RewardModelStage):
+                previous = name
+        self._link(previous)
+        self._summarise()
+        report = write_report(self.run_dir)
+        print_summary(json.loads((self.run_dir / "summary.json").read_text()))
+        print(f"Report: {report}")
+        return self.run_dir
+
+    # -- where things are
+
+    def _base(self) -> str:
+        """The model to start from; decided once, so that a resumed run cannot start from another."""
+        path = self.run_dir / "base_model.json"
+        if not path.exists():
+            write_file(path, json.dumps({"source": resolve(self.recipe.model.name)}))
+        return str(json.loads(path.read_text())["source"])
+
+    def _folder(self, stage: str, base: str) -> str:
+        if stage == BASE:
+            return base
+        folder = Checkpoints(self.run_dir / stage / "checkpoints").latest()
+        if folder is None or not self._done(stage):
+            raise UserError(f"Stage '{stage}' is not done yet.", "Run it first, or the whole recipe without --only.")
+        return str(folder)
+
+    def _done(self, stage: str) -> bool:
+        return (self.run_dir / stage / "done.json").exists()
+
+    def _finish(self, stage: str, seconds: float) -> None:
+        write_file(self.run_dir / stage / "done.json", json.dumps({"wall_seconds": seconds}))
+
+    # -- stages
+
+    def _run_stage(self, name: str, stage: StageConfig, previous: str, base: str) -> None:
+        source = self._folder(stage.init_from or previous, base)
+        match stage:
+            case SFTStage():
+                policy = load_policy(self.recipe.model, source)
+                mixture = build_mixture(_weighted(stage.tasks), self.recipe.seed, name)
+                seconds = train_sft(policy, name, stage, mixture, self.run_dir)
+            case RewardModelStage():
+                reward_model = load_reward_model(source)
+                pairs = build_pairs(stage.pairs, self.recipe.seed)
+                seconds = train_reward_model(reward_model, name, stage, pairs, self.run_dir)
+            case RLStage():
+                seconds = self._run_rl(name, stage, source, base)
+        self._finish(name, seconds)
+        gc.collect()
+
+    def _run_rl(self, name: str, stage: RLStage, source: str, base: str) -> float:
+        mixture = build_mixture(self._sources(stage), self.recipe.seed, name)
+        reward_model: RewardModel | None = None
+        if stage.reward_model is not None:
+            reward_model = load_reward_model(self._folder(stage.reward_model, base))
+        policy = load_policy(self.recipe.model, source)
+        reference = load_policy(self.recipe.model, source) if stage.beta else None
+        with self._workplace(policy) as place:
+            trainer = RLTrainer(policy, name, stage, self.recipe.seed, mixture, place, reward_model, reference)
+            return trainer.train(self.run_dir)
+
+    def _sources(self, stage: RLStage) -> list[tuple[SourceConfig, float]]:
+        """The stage's sources, and those of the stage it replays, scaled to their share."""
+        own = _weighted(stage.tasks)
+        if stage.replay_from is None:
+            return own
+        replayed = self.recipe.stage[stage.replay_from]
+        assert not isinstance(replayed, RewardModelStage)
+        return _scaled(own, 1.0 - stage.replay_share) + _scaled(_weighted(replayed.tasks), stage.replay_share)
+
+    @contextmanager
+    def _workplace(self, policy: Policy) -> Iterator[Workplace]:
+        with open_workplace(self.recipe, policy) as place:
+            yield place
+
+    # -- measuring
+
+    def _evaluate(self, stage: str, base: str) -> None:
+        config = self.recipe.evaluation
+        path = self.run_dir / "evals" / f"{stage}.jsonl"
+        if not config.tasks or path.exists() or (config.stages is not None and stage not in config.stages):
+            return
+        started = time.monotonic()
+        policy = load_policy(self.recipe.model, self._folder(stage, base))
+        with self._workplace(policy) as place:
+            rows = evaluate(place, config, stage, stage in config.greedy, self.recipe.seed)
+        write_file(path.with_suffix(".json"), json.dumps({"wall_seconds": time.monotonic() - started}))
+        write_samples(path, rows)
+        self._summarise()
+
+    def _summarise(self) -> None:
+        """Write `summary.json` from what has been measured so far."""
+        samples = {
+            stage: read_samples(path)
+            for stage in [BASE, *self.recipe.stage]
+            if (path := self.run_dir / "evals" / f"{stage}.jsonl").exists()
+        }
+        measured = list(samples)
+        summary: dict[str, Any] = {
+            "name": self.recipe.name,
+            "model": self.recipe.model.name,
+            "seed": self.recipe.seed,
+            "stages": {stage: suite_figures(rows) for stage, rows in samples.items()},
+            "paired": {
+                f"{before}->{after}": paired_figures(samples[before], samples[after])
+                for before, after in zip(measured, measured[1:], strict=False)
+            },
+            "wall_seconds": {
+                stage: seconds for stage in [BASE, *self.recipe.stage] if (seconds := self._seconds(stage)) is not None
+            },
+        }
+        write_file(self.run_dir / "summary.json", json.dumps(summary, indent=1))
+
+    def _seconds(self, stage: str) -> float | None:
+        """Time spent on a stage, its evaluation included; None before it is done."""
+        spent = [self.run_dir / stage / "done.json", self.run_dir / "evals" / f"{stage}.json"]
+        values = [float(json.loads(path.read_text())["wall_seconds"]) for path in spent if path.exists()]
+        return sum(values) if values else None
+
+    def _link(self, stage: str) -> None:
+        """`model` in the run's folder leads to the last policy."""
+        if stage == BASE or not self._done(stage):
+            return
+        link, target = self.run_dir / "model", Path(self._folder(stage, "")).relative_to(self.run_dir)
+        if link.is_symlink():
+            link.unlink()
+        elif link.exists():
+            shutil.rmtree(link)
+        link.symlink_to(target)
+
+
+def _weighted(sources: list[SourceConfig]) -> list[tuple[SourceConfig, float]]:
+    return [(source, source.weight) for source in sources]
+
+
+def _scaled(sources: list[tuple[SourceConfig, float]], share: float) -> list[tuple[SourceConfig, float]]:
+    total = sum(weight for _, weight in sources)
+    return [(source, share * weight / total) for source, weight in sources]

@@ -1,0 +1,66 @@
+"""What a rollout engine is: requests in, completions out as they finish."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from darkhorse.config.rollout import SamplingConfig
+from darkhorse.policy.loading import Policy
+from darkhorse.rollout.trajectory import Completion
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """Settings of one request.
+
+    Attributes:
+        temperature: softmax temperature; 0 is greedy.
+        top_p, top_k, min_p: truncation of the distribution; 1, 0 and 0 turn them off.
+        max_tokens: most tokens sampled.
+        stop: strings that end the completion (kept in its text).
+        seed: with the sample's number it decides every draw of the request, whatever else is in the batch.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    max_tokens: int = 128
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+    @staticmethod
+    def of(config: SamplingConfig, seed: int) -> SamplingParams:
+        """From a recipe's sampling table."""
+        return SamplingParams(
+            config.temperature, config.top_p, config.top_k, config.min_p, config.max_completion_length, (), seed
+        )
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt to continue.
+
+    Attributes:
+        prompt: token ids; read once, whatever the number of samples.
+        sampling: settings shared by its samples.
+        num_samples: continuations to draw.
+    """
+
+    prompt: Sequence[int]
+    sampling: SamplingParams
+    num_samples: int = 1
+
+
+class Engine(Protocol):
+    """Samples from a policy."""
+
+    def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
+        """Continue every request; completions arrive in the order they finish."""
+        ...
+
+    def sync_weights(self, policy: Policy) -> None:
+        """Take over the policy's current weights, under a new version number."""
+        ...

@@ -1,0 +1,202 @@
+"""The local engine: samples from the trainer's own weights, batching continuously over a slot cache."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from darkhorse.policy.attention import attention_plan
+from darkhorse.policy.loading import Policy
+from darkhorse.policy.packing import PackedPlan, Segment
+from darkhorse.rollout.cache import DecodePlan, SlotCache
+from darkhorse.rollout.engine import Request, SamplingParams
+from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
+from darkhorse.rollout.trajectory import Completion, FinishReason
+
+_PREFILL_TOKENS = 2048
+_POSITION_BLOCK = 64
+
+
+@dataclass
+class _Sequence:
+    """A sample being decoded."""
+
+    request: int
+    sample: int
+    sampling: SamplingParams
+    uniforms: np.ndarray
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+
+class LocalEngine:
+    """See `Engine`.
+
+    Args:
+        policy: whose tensors are used as they are; a weight sync moves nothing.
+        max_sequences: most sequences decoded at once.
+    """
+
+    def __init__(self, policy: Policy, max_sequences: int = 96) -> None:
+        self.policy = policy
+        self.max_sequences = max_sequences
+        self.weights_version = 0
+        self.stop_token = policy.renderer.end_of_turn
+        self._cache: SlotCache | None = None
+
+    def sync_weights(self, policy: Policy) -> None:
+        """The weights are shared: only the version moves."""
+        self.policy = policy
+        self.weights_version += 1
+
+    def release(self) -> None:
+        """Give the cache's memory back, e.g. before an update."""
+        self._cache = None
+
+    async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
+        """See `Engine.generate`. Other coroutines run between decoding steps."""
+        for completion in self._run(requests):
+            if completion is None:
+                await asyncio.sleep(0)
+            else:
+                yield completion
+
+    def _run(self, requests: Sequence[Request]) -> Iterator[Completion | None]:
+        """Completions as they finish, and None between decoding steps."""
+        waiting = deque(enumerate(requests))
+        if not waiting:
+            return
+        cache = self._make_cache(requests)
+        live: list[_Sequence] = []
+        while waiting or live:
+            if waiting and self._fits(waiting[0][1], len(live)):
+                yield from self._admit(waiting, live, cache)
+            if live:
+                logits = self._decode(live, cache)
+                self._draw(live, logits)
+                yield from self._retire(live, cache)
+            yield None
+
+    def _make_cache(self, requests: Sequence[Request]) -> SlotCache:
+        """A cache for the longest request; the buffers of the last call serve again when they are large enough."""
+        samples = sum(request.num_samples for request in requests)
+        slots = max(min(self.max_sequences, samples), max(request.num_samples for request in requests))
+        positions = max(len(request.prompt) + request.sampling.max_tokens for request in requests)
+        positions += -positions % _POSITION_BLOCK
+        held = self._cache
+        if held is None or held.keys_LSKTD.shape[1] < slots or held.keys_LSKTD.shape[3] < positions:
+            model = self.policy.model
+            self._cache = held = None
+            held = SlotCache(model.config, slots, positions, model.dtype, model.device)
+            self._cache = held
+        held.active = 0
+        return held
+
+    def _fits(self, request: Request, live: int) -> bool:
+        return live == 0 or live + request.num_samples <= self.max_sequences
+
+    @torch.inference_mode()
+    def _admit(
+        self, waiting: deque[tuple[int, Request]], live: list[_Sequence], cache: SlotCache
+    ) -> Iterator[Completion]:
+        """Read the prompts of waiting requests, once each, and draw the first token of all their samples."""
+        admitted: list[tuple[int, Request]] = []
+        tokens, samples = 0, len(live)
+        while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < _PREFILL_TOKENS):
+            index, request = waiting.popleft()
+            admitted.append((index, request))
+            tokens += len(request.prompt)
+            samples += request.num_samples
+        keys: dict[int, Tensor] = {}
+        values: dict[int, Tensor] = {}
+
+        def sink(layer: int, key_KTD: Tensor, value_KTD: Tensor) -> None:
+            keys[layer], values[layer] = key_KTD, value_KTD
+
+        plan = PackedPlan([Segment(request.prompt) for _, request in admitted], sink)
+        hidden = self._forward(plan, plan.input_ids, plan.position_ids)
+        all_keys = torch.stack([keys[layer] for layer in sorted(keys)])
+        all_values = torch.stack([values[layer] for layer in sorted(values)])
+        fresh: list[_Sequence] = []
+        last_rows: list[int] = []
+        stop = 0
+        for index, request in admitted:
+            start, stop = stop, stop + len(request.prompt)
+            for sample in range(request.num_samples):
+                draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
+                fresh.append(_Sequence(index, sample, request.sampling, draws))
+                last_rows.append(stop - 1)
+                cache.add(all_keys[:, :, start:stop], all_values[:, :, start:stop])
+        unique, back = np.unique(last_rows, return_inverse=True)
+        logits = self._head(hidden[torch.from_numpy(unique)])[torch.from_numpy(back)]
+        self._draw(fresh, logits)
+        live.extend(fresh)
+        yield from self._retire(live, cache)
+
+    @torch.inference_mode()
+    def _decode(self, live: list[_Sequence], cache: SlotCache) -> Tensor:
+        """Logits of the next token of every live sequence, `[live, V]`."""
+        plan = DecodePlan(cache)
+        tokens = torch.tensor([[sequence.tokens[-1] for sequence in live]])
+        return self._head(self._forward(plan, tokens, plan.position_ids))
+
+    def _forward(self, plan: PackedPlan | DecodePlan, tokens: Tensor, positions: Tensor) -> Tensor:
+        model = self.policy.model
+        with attention_plan(plan):
+            output = model.base_model(
+                input_ids=tokens.to(model.device), position_ids=positions.to(model.device), use_cache=False
+            )
+        hidden: Tensor = output.last_hidden_state[0]
+        return hidden
+
+    def _head(self, hidden: Tensor) -> Tensor:
+        logits: Tensor = self.policy.model.get_output_embeddings()(hidden)
+        return logits.float()
+
+    @torch.inference_mode()
+    def _draw(self, live: list[_Sequence], logits: Tensor) -> None:
+        """One token for every sequence, by its own settings."""
+        by_settings: dict[tuple[float, float, int, float], list[int]] = {}
+        for row, sequence in enumerate(live):
+            s = sequence.sampling
+            by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
+        for (temperature, top_p, top_k, min_p), rows in by_settings.items():
+            part = logits if len(rows) == len(live) else logits[rows]
+            if temperature == 0.0:
+                tokens, logprobs = greedy_tokens(part)
+            else:
+                part = truncate_logits(part if temperature == 1.0 else part / temperature, top_k, top_p, min_p)
+                draws = torch.tensor([live[row].uniforms[len(live[row].tokens)] for row in rows], device=part.device)
+                tokens, logprobs = sample_tokens(part, draws)
+            for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
+                live[row].tokens.append(token)
+                live[row].logprobs.append(logprob)
+
+    def _retire(self, live: list[_Sequence], cache: SlotCache) -> Iterator[Completion]:
+        """Completions of the sequences that ended; the last live one moves into each freed slot."""
+        for slot in reversed(range(len(live))):
+            sequence = live[slot]
+            reason = self._finish_reason(sequence)
+            if reason is None:
+                continue
+            moved = cache.remove(slot)
+            live[slot] = live[moved]
+            live.pop()
+            yield Completion(
+                sequence.request, sequence.sample, sequence.tokens, sequence.logprobs, reason, self.weights_version
+            )
+
+    def _finish_reason(self, sequence: _Sequence) -> FinishReason | None:
+        if sequence.tokens[-1] == self.stop_token:
+            return "stop"
+        if sequence.sampling.stop:
+            text = self.policy.renderer.decode(sequence.tokens)
+            if any(stop in text for stop in sequence.sampling.stop):
+                return "stop"
+        return "length" if len(sequence.tokens) >= sequence.sampling.max_tokens else None

@@ -1,0 +1,122 @@
+"""AdamW on float32 master weights, with gradients of bf16 passes summed in float32."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+
+class OptimizerSettings(Protocol):
+    """What the optimizer reads of a stage's settings."""
+
+    learning_rate: float
+    warmup_steps: int
+    steps: int
+    weight_decay: float
+    betas: tuple[float, float]
+    max_grad_norm: float
+
+    @property
+    def decay(self) -> str:
+        """`constant` or `linear`."""
+        ...
+
+
+def learning_rate(settings: OptimizerSettings, step: int) -> float:
+    """Rate of a step (from 1): linear warm-up, then constant or a linear fall to a tenth at the last step."""
+    rate = settings.learning_rate
+    if step <= settings.warmup_steps:
+        return rate * step / (settings.warmup_steps + 1)
+    if settings.decay == "linear":
+        done = (step - settings.warmup_steps) / max(settings.steps - settings.warmup_steps, 1)
+        return rate * (1.0 - 0.9 * min(done, 1.0))
+    return rate
+
+
+class MasterOptimizer:
+    """Holds a float32 copy of every trainable weight; updates at 1e-6 would round away in bf16.
+
+    A hook moves each gradient into the master's as soon as it is complete, so micro-batches add up in float32.
+
+    Args:
+        model: its parameters with `requires_grad` are trained; they are overwritten after every step.
+        settings: rates and limits.
+    """
+
+    def __init__(self, model: PreTrainedModel, settings: OptimizerSettings) -> None:
+        self.settings = settings
+        self._named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self._masters = {p: _master(p) for _, p in self._named}
+        self._hooks = [p.register_post_accumulate_grad_hook(self._collect) for _, p in self._named]
+        self._adamw = torch.optim.AdamW(
+            self._masters.values(), lr=0.0, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
+        )
+
+    def _collect(self, parameter: Tensor) -> None:
+        master, grad = self._masters[parameter], parameter.grad  # type: ignore[index]
+        assert grad is not None
+        if master.grad is None:
+            master.grad = grad.to(master.dtype)
+        else:
+            master.grad.add_(grad)
+        parameter.grad = None
+
+    def step(self, step: int) -> dict[str, float]:
+        """Clip, update, and copy the masters into the model. Returns `grad_norm` (before clipping) and the rate."""
+        for _, parameter in self._named:
+            master = self._masters[parameter]
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
+        norm = torch.nn.utils.clip_grad_norm_(self._masters.values(), self.settings.max_grad_norm)
+        rate = learning_rate(self.settings, step)
+        for group in self._adamw.param_groups:
+            group["lr"] = rate
+        self._adamw.step()
+        self._adamw.zero_grad(set_to_none=True)
+        self._copy_to_model()
+        return {"grad_norm": float(norm), "learning_rate": rate}
+
+    @torch.no_grad()
+    def _copy_to_model(self) -> None:
+        for _, parameter in self._named:
+            parameter.copy_(self._masters[parameter])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Masters and moments, flat: `master.NAME`, `exp_avg.NAME`, `exp_avg_sq.NAME`, `step`."""
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self._named:
+            master = self._masters[parameter]
+            tensors[f"master.{name}"] = master.detach()
+            for key, value in self._adamw.state.get(master, {}).items():
+                if key == "step":
+                    tensors["step"] = value.reshape(1)
+                else:
+                    tensors[f"{key}.{name}"] = value
+        return tensors
+
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `state_dict` gave, and copy the masters into the model."""
+        for name, parameter in self._named:
+            master = self._masters[parameter]
+            with torch.no_grad():
+                master.copy_(tensors[f"master.{name}"])
+            if "step" in tensors:
+                self._adamw.state[master] = {
+                    "step": tensors["step"].reshape(()).clone(),
+                    "exp_avg": tensors[f"exp_avg.{name}"].to(master.device).clone(),
+                    "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(master.device).clone(),
+                }
+        self._copy_to_model()
+
+    def close(self) -> None:
+        """Take the hooks off the model."""
+        for hook in self._hooks:
+            hook.remove()
+
+
+def _master(parameter: Tensor) -> Tensor:
+    dtype = torch.promote_types(parameter.dtype, torch.float32)
+    return parameter.detach().to(dtype, copy=True).requires_grad_()

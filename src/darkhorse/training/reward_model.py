@@ -1,0 +1,113 @@
+"""Training a Bradley-Terry reward model on preference pairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from darkhorse.config.stages import RewardModelStage
+from darkhorse.errors import UserError
+from darkhorse.rewards.reward_model import RewardModel
+from darkhorse.tasks.pairs import PairSource
+from darkhorse.tasks.task import PreferencePair
+from darkhorse.training.batches import micro_batches
+from darkhorse.training.optimizer import MasterOptimizer
+from darkhorse.training.stage_run import StageRun
+
+
+def bradley_terry_loss(chosen_B: Tensor, rejected_B: Tensor, centering: float = 0.0) -> Tensor:
+    """Sum over pairs of `-log sigmoid(r_chosen - r_rejected) + centering (r_chosen + r_rejected)^2`.
+
+    Bradley and Terry (1952); the centring term is Eisenstein et al. (2023), arXiv 2312.09244, eq. 3.
+    """
+    return (-F.logsigmoid(chosen_B - rejected_B) + centering * (chosen_B + rejected_B) ** 2).sum()
+
+
+def train_reward_model(
+    reward_model: RewardModel, name: str, settings: RewardModelStage, pairs: PairSource, run_dir: Path
+) -> float:
+    """Run the stage to its end; afterwards the model's statistics are set from the held-out pairs and saved.
+
+    Returns:
+        Seconds spent, those before a resume included.
+    """
+    model, tokenizer = reward_model.model, reward_model.renderer.tokenizer
+    _freeze(reward_model, settings)
+    optimizer = MasterOptimizer(model, settings)
+    with StageRun(run_dir, name, settings, model, tokenizer, optimizer) as run:
+        for step in run.steps:
+            started = time.monotonic()
+            first = (step - 1) * settings.batch_size
+            batch = [pairs.train(first + offset) for offset in range(settings.batch_size)]
+            metrics, tokens = _step(reward_model, batch, settings)
+            metrics |= optimizer.step(step)
+            if step == settings.steps:
+                metrics |= _measure(reward_model, pairs.held_out(settings.held_out_pairs), settings.micro_batch_tokens)
+            seconds = time.monotonic() - started
+            metrics |= {"time/update": seconds, "perf/tokens_per_second": tokens / seconds}
+            run.record(step, metrics, {})
+        latest = run.checkpoints.latest()
+        assert latest is not None
+        if not run.steps:  # resumed after the last step: measure again, it is cheap and deterministic
+            _measure(reward_model, pairs.held_out(settings.held_out_pairs), settings.micro_batch_tokens)
+        reward_model.save_statistics(latest)
+        run.checkpoints.finish()
+        return run.elapsed
+
+
+def _freeze(reward_model: RewardModel, settings: RewardModelStage) -> None:
+    """Leave only the last layers and the head to train."""
+    if settings.trainable_layers is None:
+        return
+    layers: Sequence[torch.nn.Module] = reward_model.model.base_model.layers
+    if settings.trainable_layers > len(layers):
+        raise UserError(
+            f"trainable_layers is {settings.trainable_layers}, but the model has {len(layers)} layers.",
+            "Give a smaller number or leave it out.",
+        )
+    reward_model.model.requires_grad_(False)
+    for layer in layers[-settings.trainable_layers :]:
+        layer.requires_grad_(True)
+    reward_model.model.score.requires_grad_(True)
+
+
+def _step(
+    reward_model: RewardModel, batch: Sequence[PreferencePair], settings: RewardModelStage
+) -> tuple[dict[str, float], int]:
+    segments = [(reward_model.segment(pair.prompt, [pair.chosen, pair.rejected]), None) for pair in batch]
+    total = correct = margin = 0.0
+    for micro_batch in micro_batches(segments, settings.micro_batch_tokens):
+        rewards = reward_model.rewards([segment for segment, _ in micro_batch])
+        chosen, rejected = rewards[0::2], rewards[1::2]
+        loss = bradley_terry_loss(chosen, rejected, settings.centering) / len(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss)
+        correct += float((chosen > rejected).sum())
+        margin += float((chosen - rejected).detach().sum())
+    tokens = sum(segment.num_tokens for segment, _ in segments)
+    return {"loss": total, "accuracy": correct / len(batch), "margin": margin / len(batch)}, tokens
+
+
+@torch.inference_mode()
+def _measure(reward_model: RewardModel, pairs: Sequence[PreferencePair], micro_batch_tokens: int) -> dict[str, float]:
+    """Held-out accuracy; sets mean and deviation of the rewards."""
+    segments = [(reward_model.segment(pair.prompt, [pair.chosen, pair.rejected]), None) for pair in pairs]
+    rewards = torch.cat(
+        [
+            reward_model.rewards([segment for segment, _ in micro_batch])
+            for micro_batch in micro_batches(segments, micro_batch_tokens)
+        ]
+    )
+    reward_model.mean = float(rewards.mean())
+    reward_model.deviation = max(float(rewards.std()), 1e-3)
+    chosen, rejected = rewards[0::2], rewards[1::2]
+    longer = [len(p.chosen) > len(p.rejected) for p in pairs]
+    return {
+        "eval/accuracy": float((chosen > rejected).float().mean()),
+        "eval/length_baseline": max(sum(longer), len(longer) - sum(longer)) / len(pairs),
+    }

@@ -1,0 +1,272 @@
+"""Reinforcement learning with verified rewards: roll out, judge, compare within groups, update.
+
+The objective's parts are pure functions in `losses` and `advantages`; `examples/rl_loop.py` shows the whole loop at
+its smallest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, pstdev
+
+import torch
+from torch import Tensor
+
+from darkhorse.agent.collect import Workplace, collect_groups, sample_row
+from darkhorse.agent.episode import derive_seed
+from darkhorse.config.stages import RLStage
+from darkhorse.errors import UserError
+from darkhorse.policy.loading import Policy
+from darkhorse.policy.logprobs import completion_logprobs
+from darkhorse.policy.packing import PackedPlan, Segment
+from darkhorse.rewards.compose import assign_rewards
+from darkhorse.rewards.reward_model import RewardModel
+from darkhorse.rollout.engine import SamplingParams
+from darkhorse.rollout.trajectory import Group, Trajectory
+from darkhorse.tasks.mixture import Mixture
+from darkhorse.training.advantages import ADVANTAGES
+from darkhorse.training.batches import micro_batches
+from darkhorse.training.losses import LOSSES, LossConfig, LossInputs, Normaliser, mean_metrics
+from darkhorse.training.optimizer import MasterOptimizer
+from darkhorse.training.stage_run import StageRun
+
+
+@dataclass
+class RLTrainer:
+    """One RL stage.
+
+    Attributes:
+        policy: trained in place; the engine of `place` samples from it.
+        name, settings, seed: of the stage.
+        mixture: prompts by index.
+        place: engine, verifiers' context and tools.
+        reward_model: scores `preference` answers; None leaves them to their verifier.
+        reference: the policy the KL term pulls towards; needed when `beta` is not 0.
+    """
+
+    policy: Policy
+    name: str
+    settings: RLStage
+    seed: int
+    mixture: Mixture
+    place: Workplace
+    reward_model: RewardModel | None = None
+    reference: Policy | None = None
+    _cursor: int = field(default=0, init=False)
+
+    def train(self, run_dir: Path) -> float:
+        """Run the stage to its end, resuming it when it was interrupted.
+
+        Returns:
+            Seconds spent, those before a resume included.
+        """
+        optimizer = MasterOptimizer(self.policy.model, self.settings)
+        with StageRun(run_dir, self.name, self.settings, self.policy.model, self.policy.tokenizer, optimizer) as run:
+            self._cursor = int(run.state.get("cursor", 0))
+            for step in run.steps:
+                self.place.engine.sync_weights(self.policy)
+                groups, metrics = self.step(step, optimizer)
+                rows = [
+                    sample_row(self.name, "train", group.task, trajectory)
+                    for group in groups
+                    for trajectory in group.trajectories
+                ]
+                run.record(step, metrics, {"cursor": self._cursor}, rows)
+            run.checkpoints.finish()
+            return run.elapsed
+
+    def step(self, step: int, optimizer: MasterOptimizer) -> tuple[list[Group], dict[str, float]]:
+        """One batch of rollouts and the updates made from it. Returns all groups sampled, and the metrics."""
+        started = time.monotonic()
+        groups, kept = asyncio.run(self._collect(step))
+        rolled_out = time.monotonic()
+        metrics = rollout_metrics(groups, kept)
+        metrics |= self._update(step, kept, optimizer)
+        done = time.monotonic()
+        sampled = sum(t.num_sampled for group in groups for t in group.trajectories)
+        metrics |= {
+            "time/rollout": rolled_out - started,
+            "time/update": done - rolled_out,
+            "perf/tokens_per_second": sampled / (done - started),
+            "perf/rollout_tokens_per_second": sampled / (rolled_out - started),
+        }
+        return groups, metrics
+
+    async def _collect(self, step: int) -> tuple[list[Group], list[Group]]:
+        """Sample groups until enough of them carry a gradient, or the refills are used up.
+
+        Returns:
+            All groups sampled, and those to learn from.
+        """
+        settings = self.settings
+        everything: list[Group] = []
+        kept: list[Group] = []
+        for _ in range(1 + (settings.max_refills if settings.dynamic_sampling else 0)):
+            missing = settings.prompts_per_step - len(kept)
+            if missing == 0:
+                break
+            drawn = [self.mixture.task(self._cursor + offset) for offset in range(missing)]
+            seeds = [derive_seed(self.seed, self.name, self._cursor + offset) for offset in range(missing)]
+            self._cursor += missing
+            tasks = [task for _, task in drawn]
+            sampling = SamplingParams.of(settings.sampling, 0)
+            groups = await collect_groups(self.place, tasks, settings.num_generations, sampling, seeds)
+            for (source, _), group in zip(drawn, groups, strict=True):
+                group.source = source
+            assign_rewards(groups, settings, self.reward_model, derive_seed(self.seed, self.name, step, "coin"))
+            everything += groups
+            kept += [group for group in groups if _has_signal(group) or not settings.dynamic_sampling]
+        self._set_advantages(kept)
+        return everything, kept
+
+    def _set_advantages(self, groups: Sequence[Group]) -> None:
+        rewards = [torch.tensor([t.reward for t in _rewarded(group)], dtype=torch.float64) for group in groups]
+        advantages = ADVANTAGES[self.settings.advantage](rewards, scale_rewards=self.settings.scale_rewards)
+        for group, values in zip(groups, advantages, strict=True):
+            for trajectory, value in zip(_rewarded(group), values.tolist(), strict=True):
+                trajectory.advantage = value
+
+    def _update(self, step: int, groups: Sequence[Group], optimizer: MasterOptimizer) -> dict[str, float]:
+        """Optimizer steps on equal shares of the groups; a share without groups only moves the step counter."""
+        updates = self.settings.updates_per_rollout
+        segments = [_segment(group) for group in groups if _rewarded(group)]
+        old = self._old_logprobs(segments) if updates > 1 else None
+        sums: dict[str, float] = defaultdict(float)
+        metrics: dict[str, float] = {"grad_norm": 0.0, "learning_rate": 0.0}
+        for update in range(updates):
+            share = slice(update * len(segments) // updates, (update + 1) * len(segments) // updates)
+            if not segments[share]:
+                continue
+            pairs = list(zip(segments[share], old[share] if old is not None else [None] * len(segments), strict=False))
+            for key, value in self._accumulate(pairs).items():
+                sums[key] += value
+            metrics |= optimizer.step(step)
+        if not sums:
+            return metrics
+        tokens = max(sums["tokens"], 1.0)
+        return metrics | {"loss": sums["loss"] / updates, "entropy": sums["entropy"] / tokens} | mean_metrics(sums)
+
+    def _accumulate(self, pairs: Sequence[tuple[_Packed, Tensor | None]]) -> dict[str, float]:
+        """Gradient of one optimizer step, micro-batch by micro-batch. Returns metric sums."""
+        settings = self.settings
+        normaliser = Normaliser(
+            tokens=sum(t.num_sampled for packed, _ in pairs for t in packed.members),
+            sequences=sum(len(packed.members) for packed, _ in pairs),
+            max_completion_length=settings.sampling.max_completion_length,
+        )
+        config = LossConfig(
+            settings.epsilon_low, settings.epsilon_high, settings.beta, settings.importance_sampling_cap
+        )
+        sums: dict[str, float] = defaultdict(float)
+        batch = [(packed.segment, (packed, old)) for packed, old in pairs]
+        for micro_batch in micro_batches(batch, settings.micro_batch_tokens):
+            packs = [packed for _, (packed, _) in micro_batch]
+            logprobs_T, entropy_T = self._logprobs(self.policy, packs)
+            olds = [old for _, (_, old) in micro_batch if old is not None]
+            ref_T = None
+            if settings.beta:
+                with torch.inference_mode():
+                    ref_T = self._logprobs(self._reference(), packs)[0]
+                ref_T = ref_T.clone()
+            inputs = loss_inputs(packs, logprobs_T, torch.cat(olds) if olds else logprobs_T.detach(), ref_T)
+            outputs = LOSSES[settings.loss_type](inputs, config, normaliser)
+            outputs.loss.backward()  # type: ignore[no-untyped-call]
+            sums["loss"] += float(outputs.loss)
+            sums["entropy"] += float(entropy_T.sum())
+            for key, value in outputs.metrics.items():
+                sums[key] += float(value)
+        return sums
+
+    def _reference(self) -> Policy:
+        if self.reference is None:
+            raise UserError(f"stage.{self.name}.beta is {self.settings.beta}, but there is no reference policy.")
+        return self.reference
+
+    def _logprobs(self, policy: Policy, packs: Sequence[_Packed]) -> tuple[Tensor, Tensor]:
+        plan = PackedPlan([packed.segment for packed in packs])
+        mask = torch.tensor([value for packed in packs for t in packed.members for value in t.loss_mask])
+        return completion_logprobs(policy.model, plan, mask, self.settings.sampling.temperature or 1.0)
+
+    @torch.no_grad()
+    def _old_logprobs(self, segments: Sequence[_Packed]) -> list[Tensor]:
+        """Log-probabilities before the first update, for ratios of the later ones."""
+        return [self._logprobs(self.policy, [packed])[0] for packed in segments]
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A group ready for the update: its rewarded trajectories share one prompt."""
+
+    segment: Segment
+    members: list[Trajectory]
+
+
+def _rewarded(group: Group) -> list[Trajectory]:
+    return [trajectory for trajectory in group.trajectories if trajectory.reward is not None]
+
+
+def _has_signal(group: Group) -> bool:
+    rewards = [t.reward for t in _rewarded(group) if t.reward is not None]
+    return len(rewards) >= 2 and max(rewards) - min(rewards) > 1e-6
+
+
+def _segment(group: Group) -> _Packed:
+    members = _rewarded(group)
+    return _Packed(Segment(members[0].prompt_tokens, [t.tokens for t in members]), members)
+
+
+def loss_inputs(
+    packs: Sequence[_Packed], logprobs_T: Tensor, old_logprobs_T: Tensor, ref_logprobs_T: Tensor | None
+) -> LossInputs:
+    """The losses' view of sampled tokens: everything the trajectories carry, aligned with `logprobs_T`."""
+    members = [t for packed in packs for t in packed.members]
+    counts = torch.tensor([t.num_sampled for t in members])
+    sampling = [lp for t in members for lp, m in zip(t.logprobs, t.loss_mask, strict=True) if m]
+    advantages = torch.tensor([t.advantage or 0.0 for t in members], dtype=logprobs_T.dtype)
+    device = logprobs_T.device
+    return LossInputs(
+        logprobs_T=logprobs_T,
+        old_logprobs_T=old_logprobs_T,
+        sampling_logprobs_T=torch.tensor(sampling, dtype=logprobs_T.dtype, device=device),
+        advantages_T=advantages.repeat_interleave(counts).to(device),
+        mask_T=torch.ones_like(logprobs_T, dtype=torch.bool),
+        sequence_index_T=torch.arange(len(members)).repeat_interleave(counts).to(device),
+        num_sequences=len(members),
+        ref_logprobs_T=ref_logprobs_T,
+    )
+
+
+def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str, float]:
+    """Metrics of a batch of rollouts, under TRL's names; over all groups sampled, not only those learned from."""
+    trajectories = [t for group in groups for t in group.trajectories]
+    rewards = [[t.reward for t in _rewarded(group) if t.reward is not None] for group in groups]
+    flat = [reward for group in rewards for reward in group]
+    lengths = [t.num_sampled for t in trajectories]
+    metrics = {
+        "reward": fmean(flat) if flat else 0.0,
+        "reward_std": fmean(pstdev(group) for group in rewards if group) if flat else 0.0,
+        "frac_reward_zero_std": fmean(not _has_signal(group) for group in groups),
+        "completions/mean_length": fmean(lengths),
+        "completions/max_length": float(max(lengths)),
+        "completions/clipped_ratio": fmean(t.finish_reason == "length" for t in trajectories),
+        "groups/sampled": float(len(groups)),
+        "groups/kept": float(len(kept)),
+        "num_tokens": float(sum(lengths)),
+    }
+    by_verifier: dict[str, list[Trajectory]] = defaultdict(list)
+    by_source: dict[str, list[float]] = defaultdict(list)
+    for group in groups:
+        by_verifier[group.task.verifier] += group.trajectories
+        by_source[group.source] += [t.reward for t in _rewarded(group) if t.reward is not None]
+    for name, judged in sorted(by_verifier.items()):
+        scores = [t.score for t in judged if t.score is not None]
+        metrics[f"rewards/{name}/mean"] = fmean(scores) if scores else 0.0
+        metrics[f"rewards/{name}/abstained"] = float(len(judged) - len(scores))
+    for source, values in sorted(by_source.items()):
+        metrics[f"sources/{source}/reward"] = fmean(values) if values else 0.0
+    return metrics

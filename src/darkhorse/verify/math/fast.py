@@ -1,0 +1,68 @@
+"""The decisions that need no algebra, made exactly and in microseconds inside the trainer's process."""
+
+from __future__ import annotations
+
+import re
+
+from darkhorse.verify.math.normalise import compact, normalise
+from darkhorse.verify.math.numbers import read_number, stands_for
+from darkhorse.verify.math.units import factors, split_unit
+
+_TIME = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
+_WORDS = re.compile(r"[A-Za-z ,.'\-]+")
+_CHOICE = re.compile(r"\(?([A-J])\)?")
+_MATHEMATICAL = "sqrt alpha beta gamma delta theta lambda sigma omega infinity arcsin arccos arctan sinh cosh tanh"
+_MATHEMATICAL_WORDS = frozenset(_MATHEMATICAL.split())
+
+
+def decide_fast(gold: str, answer: str) -> bool | None:
+    """Whether the answer equals the gold, if both are the same string, plain numbers, times, choices or words.
+
+    Returns:
+        None when it takes algebra to tell.
+    """
+    gold, answer = normalise(gold), normalise(answer)
+    if compact(gold) == compact(answer):
+        return True
+    gold_words, answer_words = words_of(gold), words_of(answer)
+    if gold_words is not None:
+        return gold_words == answer_words or gold_words == compact(answer).casefold()
+    gold_choice, answer_choice = _CHOICE.fullmatch(_untexted(gold)), _CHOICE.fullmatch(_untexted(answer))
+    if gold_choice and answer_choice:
+        return gold_choice.group(1) == answer_choice.group(1)
+    (gold_body, gold_unit), (answer_body, answer_unit) = split_unit(gold), split_unit(answer)
+    gold_time, answer_time = _TIME.fullmatch(gold_body), _TIME.fullmatch(answer_body)
+    if gold_time and answer_time:
+        same = [int(part) for part in gold_time.groups()] == [int(part) for part in answer_time.groups()]
+        return same and bool(factors(gold_unit, answer_unit, False))
+    gold_number, answer_number = read_number(gold_body), read_number(answer_body)
+    if gold_number is None or answer_number is None:
+        return None
+    pairs = factors(gold_unit, answer_unit, gold_below_one=abs(gold_number.value) < 1)
+    return any(
+        gold_number.value * gold_factor == answer_number.value * answer_factor
+        or (
+            gold_factor == answer_factor
+            and stands_for(gold_number.value, gold_number.decimals, answer_number.value, answer_number.decimals)
+        )
+        for gold_factor, answer_factor in pairs
+    )
+
+
+def words_of(text: str) -> str | None:
+    r"""The casefolded words of a normalised answer that consists of words (`\text{Evelyn}`, `odd`), else None.
+
+    A single letter or a run of up to three (`abc`) is a variable or product, unless it stands in `\text{}`.
+    """
+    plain = _untexted(text)
+    if not _WORDS.fullmatch(plain):
+        return None
+    longest = max((len(word) for word in re.findall(r"[A-Za-z]+", plain)), default=0)
+    named = any(word in _MATHEMATICAL_WORDS for word in plain.casefold().split())
+    if named or not (longest >= 4 or (longest >= 2 and "\\text" in text)):
+        return None
+    return re.sub(r"[\s.,]+", "", plain).casefold()
+
+
+def _untexted(text: str) -> str:
+    return re.sub(r"\\text\s*\{([^{}]*)\}", r"\1", text).strip()

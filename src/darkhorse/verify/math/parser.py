@@ -1,0 +1,207 @@
+r"""A recursive-descent parser from a LaTeX subset (and plain notations such as `2*sqrt(3)`) to values.
+
+Grammar, loosest first:
+
+    statement  := group ((";" | "and") group)*          group  := relation ("," relation)*
+    relation   := ratio (("=" | "<" | ...) ratio)*      ratio  := sets (":" sets)*
+    sets       := sum (("\cup" | "\cap" | "\setminus") sum)*
+    sum        := ["+" | "-" | "\pm"] term (("+" | "-" | "\pm") term)*
+    term       := signed (["*" | "/"] signed)*          signed := ["-"] power
+    power      := atom ("!" | "^" exponent)*
+
+Nothing is evaluated as code; atoms live in `atoms.py`, size limits in `building.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from darkhorse.verify.math import building
+from darkhorse.verify.math.atoms import Atoms
+from darkhorse.verify.math.lexer import tokenize
+from darkhorse.verify.math.values import Collection, Ratio, Relation, SetOperation, Unreadable, Value
+
+MAX_DEPTH = 40
+_RELATIONS = frozenset(("=", "!=", "<", "<=", ">", ">=", "~", r"\in"))
+_SET_OPERATORS = {r"\cup": "union", r"\cap": "intersection", r"\setminus": "difference"}
+_SIGNS = ("+", "-", r"\pm", r"\mp")
+_END_OF_INTERVAL = ("", ")", "]", ",", ";", r"\cup", r"\cap", r"\setminus", "set}")
+
+
+def parse(text: str) -> Value:
+    r"""The value of a normalised answer without its unit. `\pm` gives both values.
+
+    Raises:
+        Unreadable: if the text is not in the language, or too deep or too large.
+    """
+    parser = _Parser(tokenize(text))
+    value = parser.statement()
+    if parser.peek() != "":
+        raise Unreadable(f"unexpected {parser.peek()!r}")
+    return value
+
+
+class _Parser(Atoms):
+    def statement(self) -> Value:
+        groups = [self.items()]
+        while self.take(";"):
+            groups.append(self.items())
+        if len(groups) > 1 and all(len(group) == len(groups[0]) > 1 for group in groups):
+            items = [Collection("", "", tuple(group)) for group in groups]
+        else:
+            items = [item for group in groups for item in group]
+        return items[0] if len(items) == 1 else Collection("", "", tuple(items))
+
+    def items(self) -> list[Value]:
+        items = self.both_signs()
+        while self.take(","):
+            items += self.both_signs()
+        return items
+
+    def both_signs(self) -> list[Value]:
+        r"""One item of a list or set, or two if it holds `\pm`."""
+        start, outer_sign, outer_used = self.position, self.sign, self.sign_used
+        self.sign, self.sign_used = 1, False
+        values = [self.relation()]
+        if self.sign_used:
+            self.position, self.sign = start, -1
+            values.append(self.relation())
+        self.sign, self.sign_used = outer_sign, outer_used
+        return values
+
+    def relation(self) -> Value:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable("nested too deeply")
+        sides, operators = [self.ratio()], []
+        while self.peek() in _RELATIONS:
+            operators.append(self.next().text)
+            sides.append(self.ratio())
+        self.depth -= 1
+        if operators == [r"\in"] and isinstance(sides[0], sympy.Symbol):
+            return sides[1]
+        if r"\in" in operators:
+            raise Unreadable("membership of something that is no variable")
+        return Relation(tuple(sides), tuple(operators)) if operators else sides[0]
+
+    def ratio(self) -> Value:
+        parts = [self.sets()]
+        while self.take(":"):
+            parts.append(self.sets())
+        return Ratio(tuple(building.scalar(part) for part in parts)) if len(parts) > 1 else parts[0]
+
+    def sets(self) -> Value:
+        value = self.sum()
+        while self.peek() in _SET_OPERATORS:
+            value = SetOperation(_SET_OPERATORS[self.next().text], value, self.sum())
+        return value
+
+    def sum(self) -> Value:
+        sign = self.read_sign() if self.peek() in _SIGNS else None
+        value = self.term()
+        if sign is None and self.peek() not in _SIGNS:
+            return value
+        terms = [building.scalar(value) * (sign or 1)]
+        while self.peek() in _SIGNS:
+            terms.append(self.read_sign() * building.scalar(self.term()))
+        return sympy.Add(*terms)
+
+    def read_sign(self) -> int:
+        r"""The product of a run of signs; `\pm` and `\mp` follow the branch being parsed."""
+        sign = 1
+        while self.peek() in _SIGNS:
+            token = self.next().text
+            self.sign_used = self.sign_used or token in (r"\pm", r"\mp")
+            sign *= {"+": 1, "-": -1, r"\pm": self.sign, r"\mp": -self.sign}[token]
+        return sign
+
+    def term(self) -> Value:
+        value = self.power()
+        while True:
+            if self.take("*"):
+                value = building.scalar(value) * building.scalar(self.signed())
+            elif self.take("/"):
+                value = building.divide(value, self.signed())
+            elif self.starts_factor():
+                value = building.scalar(value) * building.scalar(self.power())
+            else:
+                return value
+
+    def signed(self) -> Value:
+        if self.peek() in ("+", "-"):
+            return self.read_sign() * building.scalar(self.power())
+        return self.power()
+
+    def power(self) -> Value:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable("nested too deeply")
+        value = self.atom()
+        while self.peek() in ("!", "^"):
+            if self.take("!"):
+                value = building.factorial(value)
+                continue
+            self.next()
+            if self.take_degree():
+                value = building.scalar(value) * sympy.pi / 180
+            else:
+                value = building.power(value, self.exponent())
+        self.depth -= 1
+        return value
+
+    def exponent(self) -> Value:
+        """What follows `^`: a group, or one signed atom with its own exponent (`2^3^4` is `2^(3^4)`)."""
+        if self.peek() == "{":
+            return self.group()
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable("nested too deeply")
+        sign = self.read_sign() if self.peek() in ("+", "-") else 1
+        value: Any = building.scalar(self.atom())
+        if self.take("^"):
+            value = building.power(value, self.exponent())
+        self.depth -= 1
+        return sign * value
+
+    def take_degree(self) -> bool:
+        r"""Whether `\circ` or `{\circ}` comes next; consumed if so."""
+        if self.take(r"\circ"):
+            return True
+        if self.peek() == "{" and self.peek(1) == r"\circ" and self.peek(2) == "}":
+            self.position += 3
+            return True
+        return False
+
+    def bracket(self) -> Value:
+        """A parenthesis, tuple, interval, vector or set, from its opening token on."""
+        opening = self.next().text
+        if opening == "{set":
+            items = [] if self.peek() == "set}" else self.statement_items()
+            self.expect("set}")
+            return Collection("{", "}", tuple(items))
+        items = [self.relation()]
+        while self.take(",") or self.take(";"):
+            items.append(self.relation())
+        closing = self.next().text
+        if closing not in (")", "]", "["):
+            raise Unreadable(f"expected a closing bracket, found {closing!r}")
+        if len(items) == 1:
+            if (opening, closing) not in (("(", ")"), ("[", "]")):
+                raise Unreadable("brackets that do not match")
+            inner = items[0]
+            return inner if isinstance(inner, sympy.Expr) else Collection(opening, closing, (inner,))
+        opening = "(" if opening == "]" else opening
+        closing = ")" if closing == "[" else closing
+        return Collection(opening, closing, tuple(items))
+
+    def statement_items(self) -> list[Value]:
+        items = self.items()
+        while self.take(";"):
+            items += self.items()
+        return items
+
+    def closes_interval(self) -> bool:
+        """Whether a `[` here ends a French interval such as `[0,1[` rather than opening something."""
+        return self.peek() == "[" and self.peek(1) in _END_OF_INTERVAL

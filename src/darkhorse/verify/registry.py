@@ -1,0 +1,83 @@
+"""Verifiers by name, and the one way to ask for a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkhorse.chat.reasoning import Response
+from darkhorse.errors import UserError, did_you_mean
+from darkhorse.tasks.task import Task
+from darkhorse.verify.verdict import Abstained, Scored, Verdict
+
+if TYPE_CHECKING:
+    from darkhorse.sandbox.client import SandboxClient
+
+
+@dataclass(frozen=True)
+class Context:
+    """What verifiers may need from outside.
+
+    Attributes:
+        sandbox: client of the code-execution server; None when the recipe starts none.
+    """
+
+    sandbox: SandboxClient | None = None
+
+
+Verifier = Callable[[Task, Response, Context], Awaitable[Verdict]]
+_VERIFIERS: dict[str, Verifier] = {}
+
+
+def register(name: str) -> Callable[[Verifier], Verifier]:
+    """Decorator that adds a verifier under `name`.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+
+    def add(verifier: Verifier) -> Verifier:
+        if name in _VERIFIERS:
+            raise ValueError(f"verifier '{name}' is registered twice")
+        _VERIFIERS[name] = verifier
+        return verifier
+
+    return add
+
+
+def names() -> list[str]:
+    """All registered verifier names, sorted."""
+    return sorted(_VERIFIERS)
+
+
+def get(name: str) -> Verifier:
+    """The verifier called `name`.
+
+    Raises:
+        UserError: if there is none.
+    """
+    if name not in _VERIFIERS:
+        raise UserError(f"There is no verifier named '{name}'.", did_you_mean(name, _VERIFIERS))
+    return _VERIFIERS[name]
+
+
+async def judge(task: Task, response: Response, context: Context) -> Verdict:
+    """The verdict on a response. Format is a gate: thinking that never closes, or no answer after it, scores 0.
+
+    A verifier that raises is our failure, not the model's: it abstains.
+
+    Raises:
+        UserError: if the task names a verifier that does not exist.
+    """
+    verifier = get(task.verifier)
+    if not response.closed:
+        return Scored(0.0, "The thinking was never closed with </think>.", {"gate": "format"})
+    if not response.answer.strip():
+        return Scored(0.0, "There is no answer after the thinking.", {"gate": "format"})
+    try:
+        return await verifier(task, response, context)
+    except UserError:
+        raise
+    except Exception as error:
+        return Abstained(f"verifier '{task.verifier}' failed: {type(error).__name__}: {error}")

@@ -1,0 +1,25 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real data sets; the test is skipped, and says so, where there is none."""
+    folder = os.environ.get("DARKHORSE_DATA", "")
+    if not folder:
+        pytest.skip("DARKHORSE_DATA names no folder: the real data sets are not tested")
+    path = Path(folder)
+    assert path.is_dir(), f"DARKHORSE_DATA={folder} is no folder"
+    return path
+
+
+@pytest.fixture(scope="session")
+def recipes_dir() -> Path:
+    """Folder of the recipes that come with the project."""
+    return Path(__file__).parents[1] / "recipes"
