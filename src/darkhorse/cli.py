@@ -138,7 +138,7 @@ def evaluate(
 
     from darkhorse.evals.runner import evaluate_model
 
-    print_json(data=evaluate_model(model, suites, n, temperature, seed))
+    print_json(data=evaluate_model(_model(model), suites, n, temperature, seed))
 
 
 @app.command()
@@ -150,7 +150,7 @@ def chat(
     """Talk to a model in the terminal."""
     from darkhorse.serving import chat as serving
 
-    serving.chat(model, temperature=temperature, max_tokens=max_tokens)
+    serving.chat(_model(model), temperature=temperature, max_tokens=max_tokens)
 
 
 @app.command()
@@ -263,7 +263,16 @@ def _sandbox(verifier: str) -> Iterator[SandboxClient | None]:
         with SandboxProcess(workers=1) as client:
             yield client
     except SandboxUnavailable as error:
-        raise UserError(f"The verifier 'code' needs a sandbox: {error}.", "Try 'darkhorse sandbox'.") from error
+        raise UserError(f"The verifier 'code' needs a sandbox. {error}", "Try 'darkhorse sandbox'.") from error
+
+
+def _model(name: str) -> str:
+    """What a model argument stands for: a run's folder means the last policy it trained."""
+    if not (Path(name) / "recipe.toml").is_file():
+        return name
+    from darkhorse.recipe import final_model
+
+    return str(final_model(Path(name)))
 
 
 def _load(path: str, overrides: list[str]) -> Recipe:

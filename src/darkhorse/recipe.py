@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ from darkhorse.rewards.reward_model import RewardModel, load_reward_model
 from darkhorse.tasks.build import build_mixture
 from darkhorse.tasks.pairs import build_pairs
 from darkhorse.training.checkpoint import Checkpoints
+from darkhorse.training.data_checks import check_demonstrations, check_verifiers
 from darkhorse.training.reward_model import train_reward_model
 from darkhorse.training.rl import RLTrainer
 from darkhorse.training.sft import train_sft
 
 BASE = "base"
+_BASE_MODEL = "base_model.json"
 
 
 def run_recipe(recipe: Recipe, only: str | None = None) -> Path:
@@ -72,14 +75,20 @@ def final_model(run_dir: Path) -> Path:
 
 
 def _claim(run_dir: Path, recipe: Recipe) -> None:
-    """Write the resolved recipe, or check that the folder holds a run of the same one."""
+    """Write the resolved recipe, or check that the folder holds a run of the same one.
+
+    A run that never got as far as training or measuring may be replaced: its recipe was probably being mended.
+    """
     text = dump_recipe(recipe)
-    path = run_dir / "recipe.toml"
+    path, base = run_dir / "recipe.toml", run_dir / _BASE_MODEL
     if path.exists() and path.read_text() != text:
-        raise UserError(
-            f"'{run_dir}' holds a run of a different recipe (see {path}).",
-            "Give this run another --name, or remove that folder.",
-        )
+        if any(other not in (path, base) for other in run_dir.iterdir()):
+            raise UserError(
+                f"'{run_dir}' holds a run of a different recipe (see {path}).",
+                "Give this run another --name, or remove that folder.",
+            )
+        base.unlink(missing_ok=True)
+        path.unlink()
     if not path.exists():
         write_file(path, text)
 
@@ -90,6 +99,9 @@ class _Run:
     run_dir: Path
 
     def go(self, only: str | None) -> Path:
+        for name, stage in self.recipe.stage.items():
+            if (only is None or name == only) and not self._done(name):
+                self._check_data(name, stage)
         base = self._base()
         previous = BASE
         if only is None:
@@ -113,7 +125,7 @@ class _Run:
 
     def _base(self) -> str:
         """The model to start from; decided once, so that a resumed run cannot start from another."""
-        path = self.run_dir / "base_model.json"
+        path = self.run_dir / _BASE_MODEL
         if not path.exists():
             write_file(path, json.dumps({"source": resolve(self.recipe.model.name)}))
         return str(json.loads(path.read_text())["source"])
@@ -133,6 +145,16 @@ class _Run:
         write_file(self.run_dir / stage / "done.json", json.dumps({"wall_seconds": seconds}))
 
     # -- stages
+
+    def _check_data(self, name: str, stage: StageConfig) -> None:
+        """Read a stage's data once before anything runs, so that a bad row does not wait for the stages before it."""
+        match stage:
+            case SFTStage():
+                check_demonstrations(build_mixture(_weighted(stage.tasks), self.recipe.seed, name))
+            case RewardModelStage():
+                build_pairs(stage.pairs, self.recipe.seed)
+            case RLStage():
+                check_verifiers(build_mixture(self._sources(stage), self.recipe.seed, name))
 
     def _run_stage(self, name: str, stage: StageConfig, previous: str, base: str) -> None:
         source = self._folder(stage.init_from or previous, base)
@@ -205,7 +227,7 @@ class _Run:
             "stages": {stage: suite_figures(rows) for stage, rows in samples.items()},
             "paired": {
                 f"{before}->{after}": paired_figures(samples[before], samples[after])
-                for before, after in zip(measured, measured[1:], strict=False)
+                for before, after in pairwise(measured)
             },
             "wall_seconds": {
                 stage: seconds for stage in [BASE, *self.recipe.stage] if (seconds := self._seconds(stage)) is not None

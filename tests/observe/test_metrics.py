@@ -55,7 +55,7 @@ def test_a_whole_last_line_that_only_lacks_its_newline_is_kept(tmp_path: Path) -
 def test_a_broken_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"step": 1}\n{"step": \n{"step": 3}\n')
-    with pytest.raises(UserError, match="Line 2 of .*metrics.jsonl"):
+    with pytest.raises(UserError, match=r"Line 2 of .*metrics\.jsonl"):
         read_metrics(path)
 
 
@@ -90,7 +90,7 @@ def test_a_full_disk_is_named() -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("SKIPPED: this system has no /dev/full")
-    with pytest.raises(UserError, match="disk is full: '/dev/full'.*Free some space"):
+    with pytest.raises(UserError, match=r"disk is full: '/dev/full'.*Free some space"):
         jsonl.append(full, [{"step": 1}])
 
 
@@ -124,7 +124,7 @@ def test_a_half_written_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda self, *args, **kwargs: Filling(opened(self, *args, **kwargs)))
-        with pytest.raises(UserError, match="metrics.jsonl"):
+        with pytest.raises(UserError, match=r"metrics\.jsonl"):
             writer.write(2, {"reward": 1.0})
     assert path.read_text() == '{"step": 1, "reward": 1.0}\n'
 

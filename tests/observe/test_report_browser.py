@@ -13,6 +13,8 @@ from synthetic_run import HOSTILE, write_run
 
 from darkhorse.observe.report import write_report
 
+pytestmark = pytest.mark.browser
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = [
     "--headless",

@@ -9,10 +9,12 @@ import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
 from darkhorse.agent.collect import Workplace
 from darkhorse.agent.tools import default_tools
 from darkhorse.config.recipe import Recipe
+from darkhorse.config.sandbox import SandboxConfig
 from darkhorse.errors import UserError
 from darkhorse.policy.loading import Policy
 from darkhorse.rollout.local import LocalEngine
 from darkhorse.sandbox.client import SandboxClient, SandboxProcess, SandboxUnavailable
+from darkhorse.sandbox.protocol import RunLimits
 from darkhorse.verify.registry import Context
 
 
@@ -23,27 +25,34 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
     Raises:
         UserError: if the code-execution server cannot be started.
     """
-    with _sandbox(recipe) as sandbox:
+    limits = run_limits(recipe.sandbox)
+    with _sandbox(recipe.sandbox) as sandbox:
         yield Workplace(
             LocalEngine(policy, recipe.engine.max_sequences),
             policy.renderer,
-            Context(sandbox),
-            default_tools(sandbox),
+            Context(sandbox, limits),
+            default_tools(sandbox, limits),
             recipe.agent,
         )
 
 
+def run_limits(settings: SandboxConfig) -> RunLimits:
+    """What a program may use by the `[sandbox]` table; CPU time is limited as wall-clock time is."""
+    return RunLimits(wall_s=settings.wall_seconds, cpu_s=settings.wall_seconds, memory_mb=settings.memory_mb)
+
+
 @contextmanager
-def _sandbox(recipe: Recipe) -> Iterator[SandboxClient]:
-    settings = recipe.sandbox
+def _sandbox(settings: SandboxConfig) -> Iterator[SandboxClient]:
     if settings.url is not None:
         yield SandboxClient(settings.url)
         return
-    process = SandboxProcess(workers=settings.workers)
+    process = SandboxProcess(settings.workers, settings.port)
     try:
         client = process.start()
     except SandboxUnavailable as error:
-        raise UserError(str(error), "Start one with 'darkhorse sandbox' and set sandbox.url.") from error
+        remedy = "Start one with 'darkhorse sandbox' and set sandbox.url"
+        remedy += ", or set sandbox.port to another port or 0 (any free one)." if settings.port else "."
+        raise UserError(str(error), remedy) from error
     try:
         yield client
     finally:

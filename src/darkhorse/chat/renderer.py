@@ -45,7 +45,8 @@ class Renderer:
         self.end_of_turn: int = ids[0]
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a piece of text, without special tokens added."""
+        """Token ids of a piece of text, without special tokens added; a lone surrogate becomes `?`."""
+        text = text.encode("utf-8", "replace").decode("utf-8")
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def decode(self, tokens: Sequence[int]) -> str:

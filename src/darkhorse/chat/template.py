@@ -1,4 +1,4 @@
-"""QwQ-32B's chat template: the generation prompt opens `<think>`, history loses its thinking, tool calls are Hermes style.
+"""QwQ-32B's chat template: the generation prompt opens `<think>`, history loses its thinking, tools are Hermes style.
 
 The rendering follows the published template of Qwen/QwQ-32B (Apache-2.0) and is tested against it.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 _TOOLS_HEAD = (
-    "# Tools\\n\\nYou may call one or more functions to assist with the user query.\\n\\nYou are provided with function "
-    "signatures within <tools></tools> XML tags:\\n<tools>"
+    "# Tools\\n\\nYou may call one or more functions to assist with the user query.\\n\\nYou are provided with "
+    "function signatures within <tools></tools> XML tags:\\n<tools>"
 )
 _TOOLS_TAIL = (
     "\\n</tools>\\n\\nFor each function call, return a json object with function name and arguments within "

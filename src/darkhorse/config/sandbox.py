@@ -16,7 +16,7 @@ class SandboxConfig(Settings):
     """Port of the server the run starts; 0 takes a free one."""
     workers: int = Field(default=2, ge=1)
     """Programs executed at once by the server the run starts."""
-    wall_seconds: float = Field(default=4.0, gt=0)
-    """Wall-clock limit of one program."""
-    memory_mb: int = Field(default=512, ge=32)
-    """Memory limit of one program, in MiB."""
+    wall_seconds: float = Field(default=4.0, gt=0, le=300)
+    """Wall-clock and CPU time limit of one program, unless its task sets another."""
+    memory_mb: int = Field(default=512, ge=64, le=16384)
+    """Memory limit of one program in MiB, unless its task sets another."""

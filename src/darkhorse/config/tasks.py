@@ -33,7 +33,7 @@ class SyntheticSource(_Source):
 
 class _Rows(_Source):
     format: ImportFormat = "darkhorse"
-    """Shape of the rows: `prompt, verifier, truth`; TRL's `prompt` plus columns; or verl's."""
+    """Shape of the rows: `prompt, verifier, truth` (+ `completion`); TRL's `prompt` plus columns; or verl's."""
     verifier: str | None = None
     """Verifier for rows that name none (TRL) or to override the one mapped from verl's data source."""
     truth_column: str | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from darkhorse.agent.collect import Workplace, collect_groups, sample_row
 from darkhorse.agent.episode import derive_seed
+from darkhorse.agent.workplace import open_workplace
 from darkhorse.config.evals import EvaluationConfig
 from darkhorse.config.model import ModelConfig
 from darkhorse.config.recipe import Recipe
@@ -22,7 +23,6 @@ from darkhorse.policy.saving import write_file
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.build import held_out
 from darkhorse.tasks.task import Task
-from darkhorse.agent.workplace import open_workplace
 
 Row = dict[str, Any]
 

@@ -25,7 +25,7 @@ def naming_a_full_disk(path: Path) -> Iterator[None]:
             raise
         raise UserError(
             f"The disk is full: '{path}' could not be written.",
-            "Free some space (old checkpoints are the largest files of a run), then start again with --resume.",
+            "Free some space (old checkpoints are the largest files of a run) and start again: the run goes on.",
         ) from error
 
 

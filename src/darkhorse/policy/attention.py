@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_utils import AttentionInterface
 
 NAME = "darkhorse"
+_NOT_COMPUTED = ("attn_logit_softcapping", "final_logit_softcapping", "logits_scaling", "logit_scale")
 
 
 class AttentionPlan(Protocol):
@@ -40,8 +41,13 @@ def use_packed_attention(model: PreTrainedModel) -> None:
     """Route a model's attention through plans.
 
     Raises:
-        ValueError: if the architecture does not support Transformers' attention registry.
+        ValueError: if the architecture does not support Transformers' attention registry, or caps or scales its
+            logits in a way that plans and chunked log-probabilities do not compute.
     """
+    for setting in _NOT_COMPUTED:
+        value = getattr(model.config, setting, None)
+        if value not in (None, 1.0):
+            raise ValueError(f"{type(model).__name__} with {setting} = {value} is not supported")
     model.set_attn_implementation(NAME)
     if model.config._attn_implementation != NAME:
         raise ValueError(f"{type(model).__name__} does not support Transformers' attention registry")

@@ -91,13 +91,14 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     keep_freed_memory()
+    torch.set_flush_denormal(True)  # the moments of rarely seen embeddings decay into denormals, which are slow
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     where = source or resolve(config.name)
     try:
         if where.endswith(".gguf"):
             model, tokenizer = load_gguf(Path(where))
-            model = model.to(_dtype(config))
+            model.to(dtype=_dtype(config))
         else:
             tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision)
             model = AutoModelForCausalLM.from_pretrained(where, revision=config.revision, dtype=_dtype(config))
@@ -107,13 +108,17 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
             "Give a hub id that this machine can reach, a local Hugging Face folder or a .gguf file.",
         ) from error
     if torch.cuda.is_available():
-        model = model.to("cuda")
+        model.cuda()
     if config.add_reasoning_tokens and tokenizer.add_tokens(REASONING_TOKENS):
         model.resize_token_embeddings(max(len(tokenizer), model.config.vocab_size))
     prepare_tokenizer(tokenizer)
-    use_packed_attention(model)
+    try:
+        use_packed_attention(model)
+        renderer = Renderer(tokenizer)
+    except ValueError as error:
+        raise UserError(f"model.name: '{where}' cannot be used: {error}.", "Give another model.") from error
     model.eval()  # no dropout, in sampling and training alike
-    return Policy(model, tokenizer, Renderer(tokenizer), where)
+    return Policy(model, tokenizer, renderer, where)
 
 
 def load_tokenizer(folder: str, revision: str | None = None) -> Any:

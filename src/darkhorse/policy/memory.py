@@ -1,22 +1,40 @@
-"""Keeps freed memory in the process, so that large tensors do not fault their pages in again at every step."""
+"""Keeps freed memory in the process and in huge pages, so that large tensors do not fault in page by page."""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
+_MADV_HUGEPAGE = 14
+_PAGE = 2 << 20
+_HEAP = 6 << 30
 
 
+@functools.cache
 def keep_freed_memory() -> bool:
-    """Tell glibc's allocator to serve large blocks from its heap and never give them back.
+    """Tell glibc's allocator to serve large blocks from its heap, never give them back, and use huge pages for it.
 
-    A fresh mapping costs a page fault for every 4 KiB; decoding allocates tens of MB at every step, and reusing the
-    heap makes it several times faster. Returns whether the allocator took the settings (glibc only).
+    A fresh mapping costs a page fault for every 4 KiB, and training allocates gigabytes at every step; a heap that is
+    kept, in pages of 2 MiB, avoids nearly all of them. Address space is reserved, memory is not touched. Returns
+    whether the allocator took the settings (glibc only).
     """
     if not sys.platform.startswith("linux"):
         return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "mallopt"):
         return False
-    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+    settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1}
+    if not all(libc.mallopt(option, value) for option, value in settings.items()):
+        return False
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    block = libc.malloc(_HEAP)
+    if block:
+        start = -(-block // _PAGE) * _PAGE
+        libc.madvise(start, _HEAP - _PAGE, _MADV_HUGEPAGE)
+        libc.free(block)
+    return True

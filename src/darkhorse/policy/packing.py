@@ -13,6 +13,8 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy.attention import attention_plan
 
+_PLAIN_KEYS = 256
+
 KeyValueSink = Callable[[int, Tensor, Tensor], None]
 
 
@@ -33,18 +35,18 @@ class _Gather(torch.autograd.Function):
     """Rows picked along dimension 1 by an index that holds every row at most once (besides padding).
 
     The backward pass is a gather too, by the inverse index, instead of a slow scatter-add; what flows into padding
-    rows is dropped.
+    rows is dropped, and the rows in `unread`, which the index leaves out, get a gradient of zero.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
-        ctx.save_for_backward(inverse)
+    def forward(ctx: Any, x: Tensor, index: Tensor, inverse: Tensor, unread: Tensor) -> Tensor:
+        ctx.save_for_backward(inverse, unread)
         return x.index_select(1, index)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (inverse,) = ctx.saved_tensors
-        return grads[0].index_select(1, inverse), None, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        inverse, unread = ctx.saved_tensors
+        return grads[0].index_select(1, inverse).index_fill_(1, unread, 0.0), None, None, None
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class _Layout:
     lengths: tuple[int, ...]
     pad_index: Tensor
     unpad_index: Tensor
+    padding_index: Tensor
 
     @property
     def completions_start(self) -> int:
@@ -144,39 +147,31 @@ class PackedPlan:
         return torch.cat(parts, 1).transpose(0, 1)
 
     def _prompt(self, q: Tensor, k: Tensor, v: Tensor, scaling: float, window: int | None) -> Tensor:
-        length = q.shape[1]
-        mask = None
-        if window is not None and window < length:
-            mask = self._mask(length, length, 1, window, q)
-        out = F.scaled_dot_product_attention(
-            q[None], k[None], v[None], attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=True
-        )
-        return out[0]
+        mask = self._mask(q.shape[1], q.shape[1], q.shape[0] // k.shape[0], window, q)
+        return _grouped_attention(q[None], k[None], v[None], mask, scaling)[0]
 
     def _completions(
         self, layout: _Layout, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         group, longest = len(layout.lengths), max(layout.lengths)
-        kv_heads, repeat = key.shape[0], query.shape[0] // key.shape[0]
         body = slice(layout.completions_start, layout.stop)
-        device = query.device
-        pad, unpad = layout.pad_index.to(device), layout.unpad_index.to(device)
+        pad, unpad = layout.pad_index.to(query.device), layout.unpad_index.to(query.device)
+        padding = layout.padding_index.to(query.device)
 
         def padded(x: Tensor) -> Tensor:
             """`[heads, tokens, D]` to `[G, heads, longest, D]`."""
-            rows: Tensor = _Gather.apply(x[:, body], pad, unpad)
-            return rows.unflatten(1, (group, longest)).transpose(0, 1)
+            rows: Tensor = _Gather.apply(x[:, body], pad, unpad, padding[:0])
+            padded_rows: Tensor = rows.unflatten(1, (group, longest)).transpose(0, 1)
+            return padded_rows
 
         def with_prompt(x: Tensor) -> Tensor:
             prompt = x[:, layout.start : layout.completions_start].expand(group, -1, -1, -1)
             return torch.cat([prompt, padded(x)], 2)
 
-        # Query heads that share a key-value head become extra query rows: no key or value is ever repeated.
-        q = padded(query).unflatten(1, (kv_heads, repeat)).flatten(2, 3)
+        repeat = query.shape[0] // key.shape[0]
         mask = self._mask(longest, layout.prompt_length + longest, repeat, window, query)
-        out = F.scaled_dot_product_attention(q, with_prompt(key), with_prompt(value), attn_mask=mask, scale=scaling)
-        out = out.unflatten(2, (repeat, longest)).flatten(1, 2)
-        gathered: Tensor = _Gather.apply(out.transpose(0, 1).flatten(1, 2), unpad, pad)
+        out = _grouped_attention(padded(query), with_prompt(key), with_prompt(value), mask, scaling)
+        gathered: Tensor = _Gather.apply(out.transpose(0, 1).flatten(1, 2), unpad, pad, padding)
         return gathered
 
     def _mask(self, queries: int, keys: int, repeat: int, window: int | None, like: Tensor) -> Tensor:
@@ -190,6 +185,28 @@ class PackedPlan:
                 allowed &= column > row - window
             self._masks[key] = allowed.repeat(repeat, 1)
         return self._masks[key]
+
+
+def _grouped_attention(
+    query_GHLD: Tensor, key_GKSD: Tensor, value_GKSD: Tensor, mask_QS: Tensor, scaling: float
+) -> Tensor:
+    """Masked attention, `[G, H, L, D]`. Query heads that share a key-value head become extra query rows, so that no
+    key or value is repeated; `mask_QS` has a row for each of them.
+
+    On a CPU the backward pass of the fused kernel is twice as slow as plain matrix products over short sequences.
+    """
+    length, kv_heads = query_GHLD.shape[2], key_GKSD.shape[1]
+    query = query_GHLD.unflatten(1, (kv_heads, -1)).flatten(2, 3)
+    plain = query.requires_grad and query.device.type == "cpu" and key_GKSD.shape[2] <= _PLAIN_KEYS
+    if plain:
+        scores = torch.matmul(query, key_GKSD.transpose(-1, -2))
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scaling
+        weights = scores.masked_fill(~mask_QS, float("-inf")).softmax(-1).to(value_GKSD.dtype)
+        out = torch.matmul(weights, value_GKSD)
+    else:
+        out = F.scaled_dot_product_attention(query, key_GKSD, value_GKSD, attn_mask=mask_QS, scale=scaling)
+    by_head: Tensor = out.unflatten(2, (-1, length)).flatten(1, 2)
+    return by_head
 
 
 def hidden_states(model: PreTrainedModel, plan: PackedPlan) -> Tensor:
@@ -215,4 +232,6 @@ def _layout(start: int, prompt_length: int, lengths: tuple[int, ...]) -> _Layout
         pad[rows] = packed
         unpad[packed] = rows
         offset += length
-    return _Layout(start, prompt_length, lengths, pad, unpad)
+    padding = torch.ones(len(pad), dtype=torch.bool)
+    padding[unpad] = False
+    return _Layout(start, prompt_length, lengths, pad, unpad, padding.nonzero()[:, 0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,10 @@ def save_pretrained(model: PreTrainedModel, tokenizer: Any, folder: Path) -> Non
 
     The generation settings are QwQ's recommended sampling, so `model.generate` works without further arguments.
     """
-    model.generation_config.update(do_sample=True, temperature=0.6, top_p=0.95, top_k=40)
-    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if model.can_generate():
+        model.generation_config.update(do_sample=True, temperature=0.6, top_p=0.95, top_k=40)
+        model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
+        model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -41,7 +43,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         with naming_a_full_disk(folder):
             partial.mkdir(parents=True)
-            write(partial)
+            _write(write, partial)
             for path in partial.rglob("*"):
                 if path.is_file():
                     _sync(path)
@@ -51,6 +53,19 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     except UserError:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _write(write: Callable[[Path], None], folder: Path) -> None:
+    """Safetensors and tokenizers tell the system's error code in words only; it becomes an `OSError` here."""
+    try:
+        write(folder)
+    except OSError:
+        raise
+    except Exception as error:  # tokenizers raises no other class
+        code = re.search(r"os error (\d+)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), str(error)) from error
 
 
 def _sync(path: Path) -> None:

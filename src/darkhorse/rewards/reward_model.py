@@ -45,8 +45,9 @@ class RewardModel:
         """Raw rewards of all answers of the segments, in order, float32; carries gradients."""
         plan = PackedPlan(segments)
         hidden_TC = hidden_states(self.model, plan)
-        head: torch.nn.Linear = self.model.score
-        return head(hidden_TC[plan.last_index().to(hidden_TC.device)]).float()[:, 0]
+        last_NC = hidden_TC[plan.last_index().to(hidden_TC.device)]
+        rewards_N: Tensor = self.model.score(last_NC).float()[:, 0]
+        return rewards_N
 
     @torch.inference_mode()
     def score(self, prompt: Sequence[Message], answers: Sequence[str]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,13 +13,16 @@ from torch import Tensor
 
 from darkhorse.policy.attention import attention_plan
 from darkhorse.policy.loading import Policy
-from darkhorse.policy.packing import PackedPlan, Segment
+from darkhorse.policy.packing import PackedPlan
 from darkhorse.rollout.cache import DecodePlan, SlotCache
 from darkhorse.rollout.engine import Request, SamplingParams
+from darkhorse.rollout.prefill import pack_prompts
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
-_PREFILL_TOKENS = 2048
+_PREFILL_TOKENS = 4096
+_REFILL_BELOW = 0.75
+"""Share of the slots still busy below which waiting prompts are read, several at a time."""
 _POSITION_BLOCK = 64
 
 
@@ -41,11 +44,15 @@ class LocalEngine:
     Args:
         policy: whose tensors are used as they are; a weight sync moves nothing.
         max_sequences: most sequences decoded at once.
+        on_token: called with request, sample and token as each token is drawn.
     """
 
-    def __init__(self, policy: Policy, max_sequences: int = 96) -> None:
+    def __init__(
+        self, policy: Policy, max_sequences: int = 96, on_token: Callable[[int, int, int], None] | None = None
+    ) -> None:
         self.policy = policy
         self.max_sequences = max_sequences
+        self.on_token = on_token
         self.weights_version = 0
         self.stop_token = policy.renderer.end_of_turn
         self._cache: SlotCache | None = None
@@ -75,8 +82,9 @@ class LocalEngine:
         cache = self._make_cache(requests)
         live: list[_Sequence] = []
         while waiting or live:
-            if waiting and self._fits(waiting[0][1], len(live)):
-                yield from self._admit(waiting, live, cache)
+            if len(live) <= _REFILL_BELOW * self.max_sequences:
+                while waiting and self._fits(waiting[0][1], len(live)):
+                    yield from self._admit(waiting, live, cache)
             if live:
                 logits = self._decode(live, cache)
                 self._draw(live, logits)
@@ -119,22 +127,23 @@ class LocalEngine:
         def sink(layer: int, key_KTD: Tensor, value_KTD: Tensor) -> None:
             keys[layer], values[layer] = key_KTD, value_KTD
 
-        plan = PackedPlan([Segment(request.prompt) for _, request in admitted], sink)
+        segments, places = pack_prompts([request.prompt for _, request in admitted])
+        plan = PackedPlan(segments, sink)
         hidden = self._forward(plan, plan.input_ids, plan.position_ids)
-        all_keys = torch.stack([keys[layer] for layer in sorted(keys)])
-        all_values = torch.stack([values[layer] for layer in sorted(values)])
+        keys_LKTD = torch.stack([keys[layer] for layer in sorted(keys)])
+        values_LKTD = torch.stack([values[layer] for layer in sorted(values)])
         fresh: list[_Sequence] = []
-        last_rows: list[int] = []
-        stop = 0
-        for index, request in admitted:
-            start, stop = stop, stop + len(request.prompt)
+        prompt_of: list[int] = []
+        for number, ((index, request), place) in enumerate(zip(admitted, places, strict=True)):
+            prompt_keys = torch.cat([keys_LKTD[:, :, place.shared], keys_LKTD[:, :, place.own]], 2)
+            prompt_values = torch.cat([values_LKTD[:, :, place.shared], values_LKTD[:, :, place.own]], 2)
             for sample in range(request.num_samples):
                 draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
                 fresh.append(_Sequence(index, sample, request.sampling, draws))
-                last_rows.append(stop - 1)
-                cache.add(all_keys[:, :, start:stop], all_values[:, :, start:stop])
-        unique, back = np.unique(last_rows, return_inverse=True)
-        logits = self._head(hidden[torch.from_numpy(unique)])[torch.from_numpy(back)]
+                prompt_of.append(number)
+                cache.add(prompt_keys, prompt_values)
+        last = torch.tensor([place.own.stop - 1 for place in places])
+        logits = self._head(hidden[last])[prompt_of]
         self._draw(fresh, logits)
         live.extend(fresh)
         yield from self._retire(live, cache)
@@ -177,6 +186,8 @@ class LocalEngine:
             for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
                 live[row].tokens.append(token)
                 live[row].logprobs.append(logprob)
+                if self.on_token is not None:
+                    self.on_token(live[row].request, live[row].sample, token)
 
     def _retire(self, live: list[_Sequence], cache: SlotCache) -> Iterator[Completion]:
         """Completions of the sequences that ended; the last live one moves into each freed slot."""

@@ -131,16 +131,18 @@ class SandboxClient:
 
 
 class SandboxProcess:
-    """A sandbox server of our own on a free loopback port; a context manager.
+    """A sandbox server of our own on loopback; a context manager.
 
     The server holds the read end of a pipe from this process and ends when it closes, however this process ends.
 
     Args:
         workers: processes it runs at once; 0 for one a core.
+        port: where it listens; 0 for any free port.
     """
 
-    def __init__(self, workers: int = 0) -> None:
+    def __init__(self, workers: int = 0, port: int = 0) -> None:
         self._workers = workers
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -157,10 +159,10 @@ class SandboxProcess:
         Raises:
             SandboxUnavailable: if it does not come up.
         """
-        command = [sys.executable, "-P", "-m", "darkhorse.sandbox.server", "--port", "0", "--until-stdin-closes"]
+        command = [sys.executable, "-P", "-m", "darkhorse.sandbox.server", "--until-stdin-closes"]
         search_path = [_PACKAGE_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [*command, "--workers", str(self._workers)],
+            [*command, "--workers", str(self._workers), "--port", str(self._port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -170,7 +172,7 @@ class SandboxProcess:
         line = _first_line(self._process.stdout, _START_S)
         if not line.startswith(_READY):
             self.stop()
-            raise SandboxUnavailable("the sandbox server did not start; its messages are on standard error")
+            raise SandboxUnavailable(line or "The sandbox server did not start; its messages are on standard error.")
         self.url = line.removeprefix(_READY).strip()
         return SandboxClient(self.url)
 

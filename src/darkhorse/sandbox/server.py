@@ -167,7 +167,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         serve(options.host, options.port, options.workers, options.until_stdin_closes)
     except UserError as error:
-        print(error, file=sys.stderr)
+        if options.until_stdin_closes:
+            print(error.message)  # for the process that started us, which knows the remedy
+        else:
+            print(error, file=sys.stderr)
         return 2
     return 0
 

@@ -1,15 +1,20 @@
-"""From rows in three shapes (Darkhorse's, TRL's and verl's) to tasks; strict, so that no bad row trains silently."""
+"""From rows in three shapes (Darkhorse's, TRL's and verl's) to tasks and demonstrations.
+
+Strict, so that no bad row trains silently.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, TypeAlias
 
+from darkhorse.chat.reasoning import THINK_CLOSE, THINK_OPEN
 from darkhorse.errors import UserError
-from darkhorse.tasks.task import Task
+from darkhorse.tasks.task import Demonstration, Task
 from darkhorse.types import Message
 
 _ROLES = ("system", "user", "assistant", "tool")
@@ -59,25 +64,31 @@ class Origin:
         return UserError(f"{self.source}, row {self.row}: {problem}", remedy)
 
 
-Importer: TypeAlias = Callable[[Mapping[str, Any], Origin], Task]
-"""Turns a row into a task; raises UserError naming row, field, value and remedy."""
+Importer: TypeAlias = Callable[[Mapping[str, Any], Origin], Task | Demonstration]
+"""Turns a row into a task or a demonstration; raises UserError naming row, field, value and remedy."""
 
 
-def from_darkhorse(row: Mapping[str, Any], origin: Origin) -> Task:
+def from_darkhorse(row: Mapping[str, Any], origin: Origin) -> Task | Demonstration:
     """A row with `prompt` (messages or text), `verifier` and `truth`; optionally `id`, `source`, `tools`, `metadata`.
+
+    A row that also has a `completion` (a reasoned answer as text, or the messages after the prompt) is a
+    demonstration. Only such a row may leave out `verifier` and `truth`; it then serves supervised fine-tuning alone.
 
     Raises:
         UserError: if a field is missing, empty or of the wrong type.
     """
-    return Task(
+    completion = _completion(row, origin)
+    judged = completion is None or row.get("verifier") is not None
+    task = Task(
         id=_text(row, "id", origin, default=f"{origin.stem}/{origin.row}"),
         prompt=_prompt(row, origin),
-        verifier=_text(row, "verifier", origin),
-        truth=_truth(row, "truth", origin),
+        verifier=_text(row, "verifier", origin) if judged else "",
+        truth=_truth(row, "truth", origin) if judged else None,
         tools=_tools(row, origin),
         source=_text(row, "source", origin, default=origin.stem),
         metadata=_object(row, "metadata", origin, default={}),
     )
+    return task if completion is None else Demonstration(task, completion)
 
 
 def from_trl(row: Mapping[str, Any], origin: Origin, *, verifier: str | None, truth_column: str | None) -> Task:
@@ -166,6 +177,34 @@ def _prompt(row: Mapping[str, Any], origin: Origin) -> tuple[Message, ...]:
     if messages[-1]["role"] not in ("user", "tool"):
         raise origin.error(f"field 'prompt' ends with the role '{messages[-1]['role']}'.", _PROMPT)
     return messages
+
+
+_TURNS = re.compile(r"a(t+a)*")  # assistant, tool, by their initials
+_COMPLETION = (
+    'Give text like "thinking\\n</think>\\n\\nanswer", or assistant and tool messages that end with such an assistant.'
+)
+
+
+def _completion(row: Mapping[str, Any], origin: Origin) -> tuple[Message, ...] | None:
+    """The messages of a demonstration, a repeated opening `<think>` taken off; None when the row holds none."""
+    value = row.get("completion")
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = [{"role": "assistant", "content": value}]
+    if not isinstance(value, list) or not value:
+        raise origin.error(f"field 'completion' must be text or a list of messages, found {_show(value)}.", _COMPLETION)
+    messages = [dict(_message(message, f"completion[{number}]", origin)) for number, message in enumerate(value)]
+    roles = [message["role"] for message in messages]
+    if not _TURNS.fullmatch("".join(role[0] for role in roles)):
+        raise origin.error(f"field 'completion' has messages of the roles {', '.join(roles)}.", _COMPLETION)
+    for number, message in enumerate(messages):
+        if message["role"] == "assistant":
+            content = message.get("content") or ""
+            if THINK_CLOSE not in content:
+                raise origin.error(f"field 'completion[{number}].content' holds no {THINK_CLOSE}.", _COMPLETION)
+            message["content"] = content.lstrip().removeprefix(THINK_OPEN).lstrip("\n")
+    return tuple(messages)
 
 
 def _message(value: Any, field: str, origin: Origin) -> Message:

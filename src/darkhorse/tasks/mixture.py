@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -107,6 +107,12 @@ class Mixture:
         """As `item`, with a demonstration reduced to its task."""
         name, item = self.item(index)
         return name, item.task if isinstance(item, Demonstration) else item
+
+    def finite_items(self) -> Iterator[tuple[str, Item]]:
+        """Every item of the finite sources, with the name of its source."""
+        for name, source in zip(self._names, self._sources, strict=True):
+            for index in range(source.size or 0):
+                yield name, source.item(index)
 
     def _turn(self, index: int) -> tuple[int, int]:
         """Which source stands at `index`, and how many times it stood before; the schedule is cached as it grows."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from darkhorse.errors import UserError, missing_extra
 from darkhorse.tasks.importers import Importer, Origin
-from darkhorse.tasks.mixture import FiniteSource
-from darkhorse.tasks.task import Task
+from darkhorse.tasks.mixture import FiniteSource, Item
+from darkhorse.tasks.task import Demonstration
 
 Row = dict[str, Any]
 
@@ -55,8 +55,8 @@ def hub_rows(name: str, split: str = "train", subset: str | None = None) -> Iter
     return (dict(row) for row in dataset)
 
 
-def import_tasks(rows: Iterable[Row], importer: Importer, source: str) -> list[Task]:
-    """Tasks of all rows, in order.
+def import_tasks(rows: Iterable[Row], importer: Importer, source: str) -> list[Item]:
+    """Tasks (or demonstrations) of all rows, in order.
 
     Args:
         rows: as from `load_rows` or `hub_rows`.
@@ -66,20 +66,21 @@ def import_tasks(rows: Iterable[Row], importer: Importer, source: str) -> list[T
     Raises:
         UserError: if a row is not a task (names the row and field), if two tasks share an id, or there is no row.
     """
-    tasks: list[Task] = []
+    items: list[Item] = []
     rows_by_id: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
-        task = importer(row, Origin(source, number))
+        item = importer(row, Origin(source, number))
+        task = item.task if isinstance(item, Demonstration) else item
         if task.id in rows_by_id:
             raise UserError(
                 f"{source}, row {number}: id '{task.id}' was already used in row {rows_by_id[task.id]}.",
                 "Give every row its own id, or none at all.",
             )
         rows_by_id[task.id] = number
-        tasks.append(task)
-    if not tasks:
+        items.append(item)
+    if not items:
         raise UserError(f"'{source}' holds no tasks.", "Give a source with at least one row.")
-    return tasks
+    return items
 
 
 def import_source(name: str, rows: Iterable[Row], importer: Importer, source: str) -> FiniteSource:

@@ -83,7 +83,7 @@ class RLTrainer:
     def step(self, step: int, optimizer: MasterOptimizer) -> tuple[list[Group], dict[str, float]]:
         """One batch of rollouts and the updates made from it. Returns all groups sampled, and the metrics."""
         started = time.monotonic()
-        groups, kept = asyncio.run(self._collect(step))
+        groups, kept = asyncio.run(self._collect())
         rolled_out = time.monotonic()
         metrics = rollout_metrics(groups, kept)
         metrics |= self._update(step, kept, optimizer)
@@ -97,7 +97,7 @@ class RLTrainer:
         }
         return groups, metrics
 
-    async def _collect(self, step: int) -> tuple[list[Group], list[Group]]:
+    async def _collect(self) -> tuple[list[Group], list[Group]]:
         """Sample groups until enough of them carry a gradient, or the refills are used up.
 
         Returns:
@@ -118,7 +118,7 @@ class RLTrainer:
             groups = await collect_groups(self.place, tasks, settings.num_generations, sampling, seeds)
             for (source, _), group in zip(drawn, groups, strict=True):
                 group.source = source
-            assign_rewards(groups, settings, self.reward_model, derive_seed(self.seed, self.name, step, "coin"))
+            assign_rewards(groups, settings, self.reward_model, derive_seed(self.seed, self.name, self._cursor, "coin"))
             everything += groups
             kept += [group for group in groups if _has_signal(group) or not settings.dynamic_sampling]
         self._set_advantages(kept)
@@ -176,7 +176,7 @@ class RLTrainer:
             inputs = loss_inputs(packs, logprobs_T, torch.cat(olds) if olds else logprobs_T.detach(), ref_T)
             outputs = LOSSES[settings.loss_type](inputs, config, normaliser)
             outputs.loss.backward()  # type: ignore[no-untyped-call]
-            sums["loss"] += float(outputs.loss)
+            sums["loss"] += float(outputs.loss.detach())
             sums["entropy"] += float(entropy_T.sum())
             for key, value in outputs.metrics.items():
                 sums[key] += float(value)

@@ -61,7 +61,7 @@ def sft_step(policy: Policy, batch: Sequence[Rendered], micro_batch_tokens: int)
         logprobs, entropy = completion_logprobs(policy.model, plan, mask)
         loss = -logprobs.sum() / total
         loss.backward()  # type: ignore[no-untyped-call]
-        loss_sum += float(loss)
+        loss_sum += float(loss.detach())
         entropy_sum += float(entropy.sum())
         probability_sum += float(logprobs.detach().exp().sum())
     return {

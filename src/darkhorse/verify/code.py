@@ -38,12 +38,15 @@ class StdinTest(BaseModel):
 
 
 class CodeTruth(BaseModel):
-    """What the `code` verifier needs: a function's name with calls of it, or texts for a whole program."""
+    """What the `code` verifier needs: a function's name with calls of it, or texts for a whole program.
+
+    `limits` of the task go before those of the recipe's `[sandbox]`.
+    """
 
     entry_point: str | None = None
     tests: list[CallTest] = []
     stdin_tests: list[StdinTest] = []
-    limits: RunLimits = RunLimits()
+    limits: RunLimits | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> CodeTruth:
@@ -75,7 +78,7 @@ async def code(task: Task, response: Response, context: Context) -> Verdict:
     if context.sandbox is None:
         return Abstained("no sandbox is configured to run the program")
     try:
-        return await _judge(context.sandbox, program, truth)
+        return await _judge(context.sandbox, program, truth, truth.limits or context.limits)
     except SandboxUnavailable as error:
         return Abstained(str(error))
 
@@ -126,15 +129,15 @@ def same_output(actual: str, expected: str) -> bool:
     return _lines(actual) == _lines(expected)
 
 
-async def _judge(sandbox: SandboxClient, program: str, truth: CodeTruth) -> Verdict:
+async def _judge(sandbox: SandboxClient, program: str, truth: CodeTruth, limits: RunLimits) -> Verdict:
     if truth.stdin_tests:
         inputs = [test.input for test in truth.stdin_tests]
-        results = (await sandbox.run(program, stdin=inputs, limits=truth.limits)).results
+        results = (await sandbox.run(program, stdin=inputs, limits=limits)).results
         problems = [_output_problem(test, result) for test, result in zip(truth.stdin_tests, results, strict=True)]
     else:
         name = truth.entry_point or ""
         calls = [Call(function=name, args=test.args) for test in truth.tests]
-        results = (await sandbox.run(program, calls=calls, limits=truth.limits, fresh_process=True)).results
+        results = (await sandbox.run(program, calls=calls, limits=limits, fresh_process=True)).results
         problems = [_call_problem(name, test, result) for test, result in zip(truth.tests, results, strict=True)]
     failures = [problem for problem in problems if problem is not None]
     detail = {"passed": len(problems) - len(failures), "tests": len(problems)}

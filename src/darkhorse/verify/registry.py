@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkhorse.chat.reasoning import Response
 from darkhorse.errors import UserError, did_you_mean
+from darkhorse.sandbox.protocol import RunLimits
 from darkhorse.tasks.task import Task
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
@@ -21,9 +22,11 @@ class Context:
 
     Attributes:
         sandbox: client of the code-execution server; None when the recipe starts none.
+        limits: of programs whose task sets none.
     """
 
     sandbox: SandboxClient | None = None
+    limits: RunLimits = field(default_factory=RunLimits)
 
 
 Verifier = Callable[[Task, Response, Context], Awaitable[Verdict]]

@@ -179,12 +179,12 @@ function filterBar() {
     controls[name].addEventListener("change", refresh);
     return controls[name];
   };
+  let pause = 0;
   const field = (name, type, placeholder) => {
     controls[name] = el("input", { type, placeholder, "aria-label": placeholder, id: "filter-" + name });
-    let timer = 0;
     controls[name].addEventListener("input", () => {
-      clearTimeout(timer);
-      timer = setTimeout(refresh, 150);
+      clearTimeout(pause);
+      pause = setTimeout(refresh, 150);
     });
     return controls[name];
   };

@@ -15,6 +15,7 @@ _DECIMAL = re.compile(
     rf"([-+]?)\s*({_UNSIGNED})\s*"
     r"(?:(?:[eE]|(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*)\{?\s*([-+]?\d{1,3})\s*\}?)?"
 )
+_PRODUCT_WITH_E = re.compile(r"[-+]?\d+e-\d")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
 _INTEGER = r"\s*([-+]?\d+)\s*"
 
 
@@ -33,6 +34,8 @@ def read_number(text: str) -> Number | None:
     """
     text = text.strip()
     if len(text) > MAX_DIGITS:
+        return None
+    if _PRODUCT_WITH_E.fullmatch(text):
         return None
     if match := _DECIMAL.fullmatch(text):
         sign, digits, exponent = match.groups()

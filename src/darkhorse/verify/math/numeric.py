@@ -13,6 +13,8 @@ from darkhorse.verify.math.numbers import MIN_DIGITS_OF_ROUNDED_ANSWER, signific
 SCREENING_DIGITS = 50
 CONFIRMING_DIGITS = 300
 MIN_POINTS = 3
+_STEPPED = (sympy.floor, sympy.ceiling, sympy.Abs, sympy.Max, sympy.Min)
+_WIDE_RANGES = ((20, 60), (-60, -20), (100, 900), (-900, -100))  # where different steps no longer coincide
 _RANGES = ((-3, 3), (1, 4), (0, 1), (-3, 3), (1, 4), (0, 1), (-1, 1), (2, 9), (-9, -2))
 
 
@@ -35,7 +37,8 @@ def same_expression(gold: Any, answer: Any) -> bool:
     if gold in _INFINITIES or answer in _INFINITIES:
         return bool(gold == answer)
     symbols = sorted(gold.free_symbols | answer.free_symbols, key=str)
-    values = [(point, _value(gold, point, SCREENING_DIGITS)) for point in _points(symbols)]
+    wide = gold.has(*_STEPPED) or answer.has(*_STEPPED)
+    values = [(point, _value(gold, point, SCREENING_DIGITS)) for point in _points(symbols, wide)]
     defined = [(point, value) for point, value in values if value is not None]
     real = [(point, value) for point, value in defined if sympy.im(value) == 0]
     agreed = 0
@@ -80,6 +83,8 @@ def same_number(gold: Any, answer: Any, gold_decimals: int, answer_decimals: int
 
 def constant_ratio(first: Any, second: Any) -> Any | None:
     """The number c with `first = c * second` everywhere, if there is one and it is finite and not zero."""
+    if not first.free_symbols or not second.free_symbols:
+        return None  # two constants are always proportional, which says nothing
     symbols = sorted(first.free_symbols | second.free_symbols, key=str)
     for point in _points(symbols):
         numerator, denominator = _value(first, point, SCREENING_DIGITS), _value(second, point, SCREENING_DIGITS)
@@ -95,14 +100,14 @@ def constant_ratio(first: Any, second: Any) -> Any | None:
 _INFINITIES = (sympy.oo, -sympy.oo, sympy.zoo, sympy.nan)
 
 
-def _points(symbols: list[Any]) -> list[dict[Any, Any]]:
+def _points(symbols: list[Any], wide: bool = False) -> list[dict[Any, Any]]:
     """Random rational points in several ranges, so that expressions real on part of the line only are met there."""
     if not symbols:
         return [{}]
     rng = random.Random(20_250_305)  # fixed: a verdict must not change from run to run
     return [
         {symbol: sympy.Rational(rng.randint(low * 997 + 1, high * 997 - 1), 997) for symbol in symbols}
-        for low, high in _RANGES
+        for low, high in (_RANGES + _WIDE_RANGES if wide else _RANGES)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +19,8 @@ from darkhorse.tasks.synthetic.traces import (
 from darkhorse.tasks.task import Demonstration
 
 INSTRUCTION = r"Put the final answer inside \boxed{}."
-MAX_THINKING_TOKENS = 45
+MAX_THINKING_TOKENS = 60
+_OPERATOR = re.compile(r"(?<=[\w)])([-+*=])(?=[\w(-])")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ def places(number: int) -> list[int]:
     return [int(digit) * 10 ** (len(digits) - 1 - index) for index, digit in enumerate(digits) if digit != "0"]
 
 
+def spaced(text: str) -> str:
+    """`text` with a space on either side of operators: small models do arithmetic far better on `47 + 30 = 77`."""
+    return _OPERATOR.sub(r" \1 ", text)
+
+
 def sampler(make: Callable[[random.Random, int], Problem]) -> Sampler:
     """The sampler of a kind of problem; problems whose thinking would be too long are drawn again."""
 
@@ -53,7 +60,8 @@ def sampler(make: Callable[[random.Random, int], Problem]) -> Sampler:
         wanted = choose_style(rng)
         while True:
             problem = make(rng, level)
-            style, thinking = write_thinking(wanted, problem.brief, problem.steps, problem.check, MAX_THINKING_TOKENS)
+            parts = (spaced(problem.brief), spaced(problem.steps), spaced(problem.check))
+            style, thinking = write_thinking(wanted, *parts, MAX_THINKING_TOKENS)
             if rough_tokens(thinking) <= MAX_THINKING_TOKENS and len(thinking) <= MAX_THINKING_CHARACTERS:
                 break
         answer = str(problem.answer)

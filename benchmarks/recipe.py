@@ -1,0 +1,135 @@
+"""Does reinforcement learning earn its keep? The whole recipe over several seeds, beside two controls of equal steps.
+
+For every seed the recipe runs as `darkhorse train` would run it. Two controls then start from the same cold start and
+take as many optimizer steps as stage 1: supervised fine-tuning continued on the same tasks' demonstrations, and the
+same reinforcement learning with rewards that are coin flips. All are measured on the same held-out prompts at
+temperature 1. Finished parts are kept, so the script can be stopped and started again.
+
+    python benchmarks/recipe.py --seeds 0 1 2 --json benchmarks/out/recipe.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from darkhorse.config.loading import load_recipe
+from darkhorse.config.recipe import Recipe
+from darkhorse.config.stages import RLStage, SFTStage
+from darkhorse.recipe import run_recipe
+
+STAGE_1 = ("mathematics", "programming")
+GENERAL = ("instructions", "function_calls", "tools", "preference")
+CONTROLS = ("sft_continued", "random_reward")
+
+
+def control(recipe: Recipe, kind: str) -> Recipe:
+    """The recipe with stage 1 replaced by a control, and nothing after it."""
+    changed = recipe.model_copy(deep=True)
+    reason, cold_start = changed.stage["reason"], changed.stage["cold_start"]
+    assert isinstance(reason, RLStage) and isinstance(cold_start, SFTStage)
+    if kind == "random_reward":
+        stage: SFTStage | RLStage = reason.model_copy(update={"reward": "random"})
+    else:
+        # a third of the cold start's peak rate, falling as it did: what continuing that schedule would look like
+        update = {"tasks": reason.tasks, "steps": reason.steps, "learning_rate": cold_start.learning_rate / 3}
+        stage = cold_start.model_copy(update=update)
+    changed.name = f"{recipe.name}-{kind}"
+    changed.stage = {"cold_start": cold_start, kind: stage.model_copy(update={"init_from": "cold_start"})}
+    changed.evaluation.stages = [kind]
+    changed.evaluation.tasks = [source for source in changed.evaluation.tasks if source.suite in STAGE_1]
+    return changed
+
+
+def run(recipe: Recipe) -> dict[str, Any]:
+    """Run a recipe to its end; returns its summary."""
+    summary: dict[str, Any] = json.loads((run_recipe(recipe) / "summary.json").read_text())
+    return summary
+
+
+def run_seed(path: Path, seed: int, output: Path) -> dict[str, dict[str, float]]:
+    """All stages and controls of one seed: `{stage: {suite: accuracy at temperature 1}}`."""
+    recipe = load_recipe(path, [])
+    recipe.seed, recipe.output, recipe.name = seed, str(output), f"seed{seed}"
+    stages: dict[str, Any] = dict(run(recipe)["stages"])
+    for kind in CONTROLS:
+        other = control(recipe, kind)
+        share_cold_start(output / recipe.name, output / other.name)
+        stages[kind] = run(other)["stages"][kind]
+    return {stage: {suite: figures["t1"] for suite, figures in suites.items()} for stage, suites in stages.items()}
+
+
+def share_cold_start(source: Path, target: Path) -> None:
+    """Let a control start from the very cold start its recipe made, and from the same base model."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("cold_start", "base_model.json"):
+        if not (target / name).exists():
+            (target / name).symlink_to((source / name).resolve())
+
+
+def mean_of(stages: dict[str, dict[str, float]], stage: str, suites: tuple[str, ...]) -> float:
+    """Mean accuracy over suites, in percent."""
+    return 100 * fmean(stages[stage][suite] for suite in suites)
+
+
+def figures(seeds: dict[int, dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """The claims, each as a mean over the seeds in percentage points."""
+
+    def gain(after: str, before: str, suites: tuple[str, ...]) -> float:
+        return fmean(mean_of(s, after, suites) - mean_of(s, before, suites) for s in seeds.values())
+
+    return {
+        "seeds": {str(seed): stages for seed, stages in seeds.items()},
+        "stage_1_gain": {suite: gain("reason", "cold_start", (suite,)) for suite in STAGE_1},
+        "stage_2_gain": {suite: gain("general", "reason", (suite,)) for suite in (*STAGE_1, *GENERAL)},
+        "stage_2_general_gain": gain("general", "reason", GENERAL),
+        "stage_2_cost": -gain("general", "reason", STAGE_1),
+        "rl_minus_sft_continued": gain("reason", "sft_continued", STAGE_1),
+        "rl_minus_random_reward": gain("reason", "random_reward", STAGE_1),
+    }
+
+
+def print_table(seeds: dict[int, dict[str, dict[str, float]]]) -> None:
+    """Accuracy in percent at temperature 1, by seed and stage."""
+    table = Table(title="held-out accuracy in %, temperature 1")
+    columns = {"stage 1": STAGE_1, "general": GENERAL, **{suite: (suite,) for suite in (*STAGE_1, *GENERAL)}}
+    for column in ("seed", "after", *columns):
+        table.add_column(column, justify="left" if column in ("seed", "after") else "right")
+    for seed, stages in seeds.items():
+        for stage in stages:
+            cells = [
+                f"{mean_of(stages, stage, suites):.1f}" if all(s in stages[stage] for s in suites) else ""
+                for suites in columns.values()
+            ]
+            table.add_row(str(seed), stage, *cells)
+        table.add_section()
+    Console(width=150).print(table)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", type=Path, default=Path("recipes/quickstart.toml"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    seeds = {seed: run_seed(arguments.recipe, seed, arguments.output) for seed in arguments.seeds}
+    print_table(seeds)
+    result = figures(seeds)
+    for claim, value in result.items():
+        if claim != "seeds":
+            print(f"{claim}: {json.dumps(value)}")
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""The local engine against Transformers' `generate`, against itself in other batches, and against the trainer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+import torch
+
+import tiny
+from darkhorse.config.rollout import SamplingConfig
+from darkhorse.policy.logprobs import completion_logprobs
+from darkhorse.policy.packing import PackedPlan, Segment
+from darkhorse.rollout.engine import Request, SamplingParams
+from darkhorse.rollout.local import LocalEngine
+from darkhorse.rollout.sampling import truncate_logits
+
+
+def generate(engine, requests):
+    """Completions by request and sample."""
+
+    async def collect():
+        return [completion async for completion in engine.generate(requests)]
+
+    found = asyncio.run(collect())
+    by_sample = {(completion.request, completion.sample): completion for completion in found}
+    wanted = {(number, sample) for number, r in enumerate(requests) for sample in range(r.num_samples)}
+    assert len(by_sample) == len(found) and set(by_sample) == wanted
+    return dict(sorted(by_sample.items()))
+
+
+def requests_of(count, samples, **settings):
+    """Requests whose prompts and limits all differ."""
+    rng = random.Random(0)
+    return [
+        Request(
+            [rng.randrange(256) for _ in range(rng.randrange(1, 20))],
+            SamplingParams(**({"max_tokens": rng.randrange(1, 30), "seed": number} | settings)),
+            samples,
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_greedy_decoding_equals_generate_token_for_token(kind):
+    policy = tiny.policy(kind)
+    if kind in ("llama", "mistral"):
+        tiny.ending_often(policy)
+    reference = tiny.model(kind)
+    reference.load_state_dict(policy.model.state_dict())
+    requests = requests_of(6, 1, temperature=0.0, max_tokens=24)
+    found = generate(LocalEngine(policy, max_sequences=4), requests)
+    for number, request in enumerate(requests):
+        prompt = torch.tensor([request.prompt])
+        wanted = reference.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            do_sample=False,
+            max_new_tokens=24,
+            eos_token_id=policy.renderer.end_of_turn,
+        )
+        assert found[number, 0].tokens == wanted[0, prompt.shape[1] :].tolist()
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral"])
+@pytest.mark.parametrize("max_sequences", [1, 3, 5])
+def test_refilled_slots_give_the_samples_of_one_big_batch(kind, max_sequences):
+    policy = tiny.ending_often(tiny.policy(kind))
+    requests = requests_of(9, 2, temperature=1.3)
+    together = generate(LocalEngine(policy, max_sequences=64), requests)
+    refilled = generate(LocalEngine(policy, max_sequences=max_sequences), requests)
+    for key, completion in together.items():
+        assert refilled[key].tokens == completion.tokens
+        assert refilled[key].finish_reason == completion.finish_reason
+        assert refilled[key].logprobs == pytest.approx(completion.logprobs, abs=1e-4)
+    lengths = {len(completion.tokens) for completion in together.values()}
+    reasons = {completion.finish_reason for completion in together.values()}
+    assert len(lengths) > 4 and reasons == {"stop", "length"}, "the samples end at too few places to test anything"
+
+
+def test_settings_of_one_batch_do_not_mix():
+    policy = tiny.policy()
+    mixed = [
+        Request([1, 2, 3], SamplingParams(temperature=temperature, top_k=top_k, max_tokens=9, seed=5), 2)
+        for temperature, top_k in ((0.0, 0), (1.0, 0), (0.5, 3), (1.0, 3))
+    ]
+    together = generate(LocalEngine(policy), mixed)
+    for number, request in enumerate(mixed):
+        alone = generate(LocalEngine(policy), [request])
+        assert [together[number, sample].tokens for sample in (0, 1)] == [alone[0, sample].tokens for sample in (0, 1)]
+
+
+def test_seeds_decide_samples():
+    engine = LocalEngine(tiny.policy())
+    one, two = (Request([1, 2, 3], SamplingParams(max_tokens=12, seed=seed), 3) for seed in (1, 2))
+    first, again, other = (generate(engine, [request]) for request in (one, one, two))
+    assert [c.tokens for c in first.values()] == [c.tokens for c in again.values()]
+    assert len({tuple(c.tokens) for found in (first, other) for c in found.values()}) == 6
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_reported_log_probabilities_are_the_trainers(kind, temperature):
+    policy = tiny.policy(kind)
+    requests = requests_of(4, 3, temperature=temperature, max_tokens=15)
+    found = generate(LocalEngine(policy, max_sequences=6), requests)
+    row = [
+        Segment(request.prompt, [found[number, sample].tokens for sample in range(3)])
+        for number, request in enumerate(requests)
+    ]
+    with torch.no_grad():
+        wanted, _ = completion_logprobs(policy.model, PackedPlan(row), temperature=temperature)
+    got = [logprob for number in range(4) for sample in range(3) for logprob in found[number, sample].logprobs]
+    torch.testing.assert_close(torch.tensor(got), wanted, rtol=0, atol=1e-4)
+
+
+def test_log_probabilities_are_those_of_the_truncated_distribution():
+    policy, reference = tiny.policy(), tiny.model()
+    request = Request([7, 8, 9], SamplingParams(0.8, top_p=0.7, top_k=9, min_p=0.05, max_tokens=12, seed=3), 4)
+    for completion in generate(LocalEngine(policy), [request]).values():
+        ids = torch.tensor([[7, 8, 9, *completion.tokens]])
+        with torch.no_grad():
+            logits = reference(input_ids=ids).logits[0, 2:-1] / 0.8
+        exact = torch.log_softmax(truncate_logits(logits, 9, 0.7, 0.05), -1)
+        wanted = exact.gather(1, ids[0, 3:, None])[:, 0]
+        assert completion.logprobs == pytest.approx(wanted.tolist(), abs=1e-4)
+
+
+def test_completions_end_where_they_should():
+    policy = tiny.ending_often(tiny.policy())
+    end = policy.renderer.end_of_turn
+    for completion in generate(LocalEngine(policy), requests_of(12, 2, temperature=1.3, max_tokens=20)).values():
+        assert len(completion.tokens) == len(completion.logprobs) <= 20
+        assert end not in completion.tokens[:-1]
+        if completion.finish_reason == "stop":
+            assert completion.tokens[-1] == end
+        else:
+            assert len(completion.tokens) == 20
+
+
+def test_stop_strings_end_a_completion_and_stay_in_it():
+    policy = tiny.policy()
+    free = generate(LocalEngine(policy), [Request([1, 2], SamplingParams(max_tokens=40, seed=4), 6)])
+    text = policy.renderer.decode(free[0, 2].tokens[:12])
+    stop = next(text[at : at + 2] for at in range(3, len(text)) if "\ufffd" not in text[at : at + 2])
+    stopped = generate(LocalEngine(policy), [Request([1, 2], SamplingParams(max_tokens=40, stop=(stop,), seed=4), 6)])
+    for sample in range(6):
+        tokens, whole = stopped[0, sample].tokens, free[0, sample].tokens
+        assert tokens == whole[: len(tokens)]
+        if stop in policy.renderer.decode(whole):
+            assert stopped[0, sample].finish_reason == "stop"
+            assert stop in policy.renderer.decode(tokens) and stop not in policy.renderer.decode(tokens[:-1])
+        else:
+            assert tokens == whole
+    assert len(stopped[0, 2].tokens) <= 12
+
+
+def test_a_sync_moves_the_version_and_shares_the_weights():
+    policy = tiny.policy()
+    engine = LocalEngine(policy)
+    request = Request([3, 4, 5], SamplingParams(temperature=0.0, max_tokens=8), 1)
+    before = generate(engine, [request])[0, 0]
+    with torch.no_grad():
+        policy.model.get_output_embeddings().weight.copy_(tiny.model(seed=9).lm_head.weight)
+    engine.sync_weights(policy)
+    after = generate(engine, [request])[0, 0]
+    assert (before.weights_version, after.weights_version) == (0, 1)
+    assert before.tokens != after.tokens
+    engine.release()
+    assert generate(engine, [request])[0, 0].tokens == after.tokens
+
+
+def test_a_smaller_batch_after_a_larger_one_sees_nothing_of_it():
+    engine = LocalEngine(tiny.policy("mistral"))
+    small = [Request([9, 9], SamplingParams(max_tokens=7, seed=1), 2)]
+    fresh = generate(engine, small)
+    generate(engine, requests_of(8, 3, max_tokens=60))
+    again = generate(engine, small)
+    assert [c.tokens for c in fresh.values()] == [c.tokens for c in again.values()]
+
+
+def test_no_requests_give_no_completions():
+    assert generate(LocalEngine(tiny.policy()), []) == {}
+
+
+def test_other_coroutines_run_between_steps():
+    async def race():
+        ticks = 0
+
+        async def tick():
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        ticking = asyncio.create_task(tick())
+        async for _ in LocalEngine(tiny.policy()).generate([Request([1], SamplingParams(max_tokens=10), 1)]):
+            pass
+        ticking.cancel()
+        return ticks
+
+    assert asyncio.run(race()) >= 8
+
+
+def test_sampling_settings_come_from_the_recipe():
+    config = SamplingConfig(temperature=0.6, top_p=0.95, top_k=40, min_p=0.01, max_completion_length=77)
+    assert SamplingParams.of(config, 3) == SamplingParams(0.6, 0.95, 40, 0.01, 77, (), 3)

@@ -1,0 +1,296 @@
+r"""The mathematics verifier: notations, attacks, faults of gold and answer, and the collected hard cases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from darkhorse.chat.reasoning import Response, split_reasoning
+from darkhorse.tasks.task import Task
+from darkhorse.verify import registry
+from darkhorse.verify.math import MathVerifier
+from darkhorse.verify.math.extraction import gold_answer, last_boxed
+from darkhorse.verify.math.fast import decide_fast
+from darkhorse.verify.math.judge import decide
+from darkhorse.verify.registry import Context
+from darkhorse.verify.verdict import Abstained, Scored
+from darkhorse.verify.workers import WorkerDied, WorkerTimeout
+
+TIMEOUT_S = 2.0
+FLOOR = 0.97
+
+
+@pytest.fixture(scope="module")
+def verifier():
+    verifier = MathVerifier(timeout_s=TIMEOUT_S, workers=1)
+    yield verifier
+    verifier.pool.close()
+
+
+def judge(verifier, truth, text):
+    response = split_reasoning(text) if "</think>" in text else Response("", text, True)
+    return asyncio.run(verifier(Task("t", (), "math", truth), response, Context()))
+
+
+def equal(gold, answer):
+    """The decision without a process around it."""
+    fast = decide_fast(gold, answer)
+    return decide({"gold": gold, "answer": answer})["outcome"] == "equal" if fast is None else fast
+
+
+def test_it_is_registered():
+    assert "math" in registry.names()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"so \boxed{5}.", "5"),
+        (r"\boxed{1} then \boxed{ \frac{1}{2} }", r"\frac{1}{2}"),
+        (r"\boxed{\boxed{5}}", "5"),
+        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+        (r"\fbox{7}", "7"),
+        (r"\boxed 5.", "5"),
+        (r"\boxed{5} and \boxed{6", None),
+        (r"\boxedness{5}", None),
+        ("42", None),
+    ],
+)
+def test_last_boxed(text, expected):
+    assert last_boxed(text) == expected
+
+
+def test_gold_answer():
+    assert gold_answer("She has 6*7=<<6*7=42>>42.\n#### 42") == "42"
+    assert gold_answer(r"Hence $\boxed{\frac12}$.") == r"\frac12"
+    assert gold_answer(" 1/2 ") == "1/2"
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("1234", "1,234.0"),
+        ("-13", "−13"),
+        (r"\frac{1}{2}", "0.5"),
+        (r"\frac43", "4/3"),
+        ("28", r"28\%"),
+        ("0.5", r"50\%"),
+        (r"\$18.90", "18.9"),
+        (r"5\text{ m}", "500 cm"),
+        ("2000000", "2 million"),
+        (r"90^\circ", "90"),
+        ("33.3", r"\frac{100}{3}"),
+        (r"\text{(C)}", "C"),
+        (r"\text{B,E}", r"\text{E, B}"),
+        ("3 \\sqrt{2}", "\\sqrt{18}"),
+        ("(-1)^n", "(-1)^{n}"),
+        ("x=1,y=2", "y=2,x=1"),
+        ("2x+4y-3=0", "y=-x/2+3/4"),
+        ("x>5 \\text{ or } x<1", "(-\\infty,1) \\cup (5,\\infty)"),
+        ("f(x)=2x+1", "2x+1"),
+        ("\\ln(x-1)+\\ln(x+1)", "\\ln(x^2-1)"),
+        ("5", "x=2+3=5"),
+    ],
+)
+def test_equal(gold, answer):
+    assert equal(gold, answer)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("12", "1 2"),
+        ("0.5", r"0.5\%"),
+        ("5 cm", "5 m"),
+        ("5 cm", "5 kg"),
+        ("12.5", "12.46"),
+        (r"\frac13", "0.33"),
+        ("1", "0.999999"),
+        ("5", "5=6"),
+        ("5", r"5 \text{ or } 6"),
+        ("5", r"\text{not } 5"),
+        ("5", r"5 \text{ and a half}"),
+        ("(1,2)", "(2,1)"),
+        ("(1,2)", r"\{1,2\}"),
+        ("x=1,y=2", "2,1"),
+        ("x=3", "2x=6"),
+        ("AB", "ab"),
+        ("3:45", "1:15"),
+        (r"\sqrt{x^2}", "x"),
+        (r"\lfloor \frac{n}{5} \rfloor", r"\lfloor \frac{n}{6} \rfloor"),
+        (r"\frac{1}{2004!}", "0"),
+        (r"\sqrt{2}", r"\sqrt{2}+10^{-40}"),
+        ("0.56 = 56\\%", "0.52 = 56\\%"),
+        (r"3 \pmod{5}", r"3 \pmod{7}"),
+        ("3e-2", "0.03"),
+    ],
+)
+def test_different(gold, answer):
+    assert not equal(gold, answer)
+
+
+def test_verdicts(verifier):
+    assert judge(verifier, "5", r"<think>\boxed{6}</think>It is \boxed{5}.") == Scored(
+        1.0, "The answer equals the gold.", {"gold": "5", "answer": "5"}
+    )
+    assert judge(verifier, 5, r"\boxed{5}").score == 1.0
+    assert judge(verifier, {"answer": "x: #### 5"}, r"\boxed{5.0}").score == 1.0
+    no_box = judge(verifier, "5", "The answer is 5")
+    assert (no_box.score, no_box.reason) == (0.0, r"no \boxed{} answer")
+    assert judge(verifier, {"answer": "5", "require_boxed": False}, "Adding up.\n#### 5").score == 1.0
+    assert judge(verifier, {"answer": "73", "require_boxed": False}, "Final Answer: **73**").score == 1.0
+    assert judge(verifier, {"answer": "5", "require_boxed": False}, "The answer is not 5").score == 0.0
+
+
+@pytest.mark.parametrize("truth", [None, "", {}, {"answer": None}, ["5"], True])
+def test_a_missing_gold_abstains(verifier, truth):
+    assert isinstance(judge(verifier, truth, r"\boxed{5}"), Abstained)
+
+
+def test_an_unreadable_gold_abstains_unless_repeated_word_for_word(verifier):
+    gold = r"\oint_C \heartsuit"
+    assert isinstance(judge(verifier, gold, r"\boxed{5}"), Abstained)
+    assert judge(verifier, gold, rf"\boxed{{{gold}}}").score == 1.0
+    assert isinstance(judge(verifier, "9^{9^{9^9}}", r"\boxed{5}"), Abstained)
+
+
+def test_unreadable_answers_score_zero_and_never_abstain(verifier):
+    for answer in (
+        r"\heartsuit",
+        "__import__('os').system('true')",
+        "9^{9^{9^9}}",
+        r"\frac{1}{0}",
+        "(" * 900,
+        "2" * 3000,
+    ):
+        verdict = judge(verifier, "2", rf"\boxed{{{answer}}}")
+        assert isinstance(verdict, Scored), answer
+        assert verdict.score == 0.0
+
+
+class FailingPool:
+    timeout_s = 5.0
+
+    def __init__(self, gold_error, answer_error):
+        self.gold_error, self.answer_error = gold_error, answer_error
+
+    async def submit(self, payload):
+        if error := self.answer_error if "answer" in payload else self.gold_error:
+            raise error
+        return {"outcome": "equal", "why": ""}
+
+
+@pytest.mark.parametrize(
+    ("gold_error", "answer_error", "kind"),
+    [
+        (None, WorkerTimeout(5, 4.9), Scored),
+        (None, WorkerTimeout(5, 0.1), Abstained),
+        (None, WorkerDied("out of memory"), Scored),
+        (WorkerTimeout(5, 4.9), None, Abstained),
+        (WorkerTimeout(5, 0.1), None, Abstained),
+        (WorkerDied("no such file"), None, Abstained),
+    ],
+)
+def test_whose_fault_decides_between_zero_and_abstaining(gold_error, answer_error, kind):
+    verifier = MathVerifier()
+    verifier.pool = FailingPool(gold_error, answer_error)
+    assert type(judge(verifier, "x+1", r"\boxed{y+1}")) is kind
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(-(10**12), 10**12), st.integers(2, 999))
+def test_integers_are_equal_in_every_notation(n, k):
+    notations = [
+        f"{n:,}", f"{n}.0", f"+{n}" if n >= 0 else f"−{-n}", f"${n}$", rf"\frac{{{n * k}}}{{{k}}}", f"{n * k}/{k}",
+        rf"{n}\text{{ cm}}", rf"\mathbf{{{n}}}", rf"x = {n}", f"{{{n}}}", f"{n}.",
+    ]  # fmt: skip
+    for notation in notations:
+        assert equal(str(n), notation), notation
+        assert not equal(str(n + 1), notation), notation
+
+
+_FRACTIONS = st.builds(Fraction, st.integers(-9_000, 9_000), st.integers(100, 999))
+
+
+@settings(max_examples=60, deadline=None)
+@given(_FRACTIONS, _FRACTIONS)
+def test_fractions_are_equal_exactly_when_their_values_are(a, b):
+    latex = rf"{'-' if a < 0 else ''}\frac{{{abs(a.numerator)}}}{{{a.denominator}}}"
+    assert equal(latex, f"{a.numerator}/{a.denominator}")
+    assert equal(latex, f"{b.numerator}/{b.denominator}") == (a == b)
+    assert equal(latex, f"{float(Fraction(round(a * 100), 100)):.2f}") == (a * 100 == round(a * 100))
+
+
+_LEAVES = st.sampled_from(["x", "y", "n", "a_1", r"\pi", "e", "2", "7", "0.5", r"\frac{3}{4}", r"\theta"])
+_EXPRESSIONS = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda p: f"({p[0]} + {p[1]})"),
+        st.tuples(inner, inner).map(lambda p: rf"({p[0]} - 3 \cdot {p[1]})"),
+        st.tuples(inner, inner).map(lambda p: rf"{p[0]} \cdot {p[1]}"),
+        inner.map(lambda e: rf"\frac{{{e}}}{{x^2+1}}"),
+        inner.map(lambda e: rf"\sqrt{{{e}}}"),
+        inner.map(lambda e: rf"\sin({e})"),
+        inner.map(lambda e: rf"\left({e}\right)^2"),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(_EXPRESSIONS)
+def test_an_expression_equals_itself_rewritten_and_differs_from_its_successor(expression):
+    rewritten = rf"\left({expression}\right) + 1 - 1".replace(r"\cdot", r"\times")
+    assert equal(expression, rewritten)
+    assert not equal(expression, f"{expression} + 1")
+
+
+_HOSTILE = st.lists(
+    st.sampled_from(
+        [*"0123456789xyefdC+-*/^_=<>(){}[]|!,;:.%$&' ", "\\", r"\frac", r"\sqrt", r"\text{", r"\left", r"\pm", r"\\",
+         r"\begin{pmatrix}", r"\end{pmatrix}", r"\int", r"\sum", r"\log", r"\sin", r"\cup", r"\{", r"\}", "and", "oo"]
+    ),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(_HOSTILE, st.text(max_size=30)), st.sampled_from(["5", "x+1", "(1,2)", r"x<3"]))
+def test_no_text_makes_the_fast_path_or_the_parser_raise(answer, gold):
+    decide_fast(gold, answer)
+    last_boxed(answer)
+    decide({"gold": answer})
+    if len(answer) < 12:
+        assert decide({"gold": gold, "answer": answer})["outcome"] != "gold_unreadable"
+
+
+@pytest.mark.data
+def test_collected_hard_cases(verifier, capsys, data_dir):
+    lines = (data_dir / "verifier_cases" / "math_cases.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+    judge(verifier, "x+1", r"\boxed{1+x}")  # starts the worker
+    disagreements, false_positives, slow = [], [], []
+    for case in cases:
+        began = time.monotonic()
+        verdict = judge(verifier, case["gold"], case["pred"])
+        if time.monotonic() - began > TIMEOUT_S + 1.5:  # a killed worker's successor may still be importing
+            slow.append(case["id"])
+        score = verdict.score if isinstance(verdict, Scored) else None
+        if score != case["expected"]:
+            disagreements.append(
+                f"{case['id']} {case['category']}: {case['gold'][:50]} | {case['pred'][:70]} -> {score}"
+            )
+        if score == 1 and case["expected"] == 0:
+            false_positives.append(case["id"])
+    with capsys.disabled():
+        print(f"\n{len(cases) - len(disagreements)} of {len(cases)} mathematics cases agree; the others:")
+        print("\n".join(f"  {line}" for line in disagreements))
+    assert not false_positives
+    assert not slow
+    assert 1 - len(disagreements) / len(cases) >= FLOOR
