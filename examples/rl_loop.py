@@ -157,7 +157,7 @@ def update(
         # The prompt and its G completions lie in one packed row; the prompt is computed once and seen by all.
         segment = Segment(group.prompt, [completion.tokens for completion in group.completions_G])
         logprobs_T, entropy_T = completion_logprobs(policy.model, PackedPlan([segment]))
-        dapo(loss_inputs(group, logprobs_T), LossConfig(), normaliser).loss.backward()  # type: ignore[no-untyped-call]
+        dapo(loss_inputs(group, logprobs_T), LossConfig(), normaliser).loss.backward()
         entropy += float(entropy_T.sum()) / normaliser.tokens
     return {"groups": len(groups), "entropy": entropy, **optimizer.step(step)}
 

@@ -98,7 +98,7 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
     try:
         if where.endswith(".gguf"):
             model, tokenizer = load_gguf(Path(where))
-            model.to(dtype=_dtype(config))
+            torch.nn.Module.to(model, dtype=_dtype(config))
         else:
             tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision)
             model = AutoModelForCausalLM.from_pretrained(where, revision=config.revision, dtype=_dtype(config))
@@ -108,7 +108,7 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
             "Give a hub id that this machine can reach, a local Hugging Face folder or a .gguf file.",
         ) from error
     if torch.cuda.is_available():
-        model.cuda()
+        torch.nn.Module.cuda(model)
     if config.add_reasoning_tokens and tokenizer.add_tokens(REASONING_TOKENS):
         model.resize_token_embeddings(max(len(tokenizer), model.config.vocab_size))
     prepare_tokenizer(tokenizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -51,6 +52,9 @@ class _ChunkedLogprobs(torch.autograd.Function):
         return grad_hidden, grad_weight.to(weight_VC.dtype), None, None
 
 
+_chunked_logprobs: Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply
+
+
 def _logits(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:
     logits = F.linear(hidden, weight)
     logits = logits if logits.dtype == torch.float64 else logits.float()
@@ -65,8 +69,7 @@ def token_logprobs(
     Returns:
         `(logprobs_T, entropy_T)`; the entropy carries no gradient.
     """
-    logprobs_T, entropy_T = _ChunkedLogprobs.apply(hidden_TC, weight_VC, targets_T, temperature)
-    return logprobs_T, entropy_T
+    return _chunked_logprobs(hidden_TC, weight_VC, targets_T, temperature)
 
 
 def completion_logprobs(

@@ -49,6 +49,9 @@ class _Gather(torch.autograd.Function):
         return grads[0].index_select(1, inverse).index_fill_(1, unread, 0.0), None, None, None
 
 
+_gather: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = _Gather.apply
+
+
 @dataclass(frozen=True)
 class _Layout:
     """Where one segment's tokens lie in the row, and how its completions are padded for attention only."""
@@ -160,7 +163,7 @@ class PackedPlan:
 
         def padded(x: Tensor) -> Tensor:
             """`[heads, tokens, D]` to `[G, heads, longest, D]`."""
-            rows: Tensor = _Gather.apply(x[:, body], pad, unpad, padding[:0])
+            rows = _gather(x[:, body], pad, unpad, padding[:0])
             padded_rows: Tensor = rows.unflatten(1, (group, longest)).transpose(0, 1)
             return padded_rows
 
@@ -171,8 +174,7 @@ class PackedPlan:
         repeat = query.shape[0] // key.shape[0]
         mask = self._mask(longest, layout.prompt_length + longest, repeat, window, query)
         out = _grouped_attention(padded(query), with_prompt(key), with_prompt(value), mask, scaling)
-        gathered: Tensor = _Gather.apply(out.transpose(0, 1).flatten(1, 2), unpad, pad, padding)
-        return gathered
+        return _gather(out.transpose(0, 1).flatten(1, 2), unpad, pad, padding)
 
     def _mask(self, queries: int, keys: int, repeat: int, window: int | None, like: Tensor) -> Tensor:
         """Who may look at whom, `[repeat * queries, keys]`: the queries are the last rows of the keys."""

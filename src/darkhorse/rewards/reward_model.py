@@ -46,7 +46,7 @@ class RewardModel:
         plan = PackedPlan(segments)
         hidden_TC = hidden_states(self.model, plan)
         last_NC = hidden_TC[plan.last_index().to(hidden_TC.device)]
-        rewards_N: Tensor = self.model.score(last_NC).float()[:, 0]
+        rewards_N: Tensor = self.model.get_submodule("score")(last_NC).float()[:, 0]
         return rewards_N
 
     @torch.inference_mode()

@@ -64,7 +64,7 @@ def _freeze(reward_model: RewardModel, settings: RewardModelStage) -> None:
     """Leave only the last layers and the head to train."""
     if settings.trainable_layers is None:
         return
-    layers: list[torch.nn.Module] = list(reward_model.model.base_model.layers)
+    layers: list[torch.nn.Module] = list(reward_model.model.base_model.get_submodule("layers").children())
     if settings.trainable_layers > len(layers):
         raise UserError(
             f"trainable_layers is {settings.trainable_layers}, but the model has {len(layers)} layers.",
@@ -85,7 +85,7 @@ def _step(
         rewards = reward_model.rewards([segment for segment, _ in micro_batch])
         chosen, rejected = rewards[0::2], rewards[1::2]
         loss = bradley_terry_loss(chosen, rejected, settings.centering) / len(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total += float(loss.detach())
         correct += float((chosen > rejected).sum())
         margin += float((chosen - rejected).detach().sum())

@@ -175,7 +175,7 @@ class RLTrainer:
                 ref_T = ref_T.clone()
             inputs = loss_inputs(packs, logprobs_T, torch.cat(olds) if olds else logprobs_T.detach(), ref_T)
             outputs = LOSSES[settings.loss_type](inputs, config, normaliser)
-            outputs.loss.backward()  # type: ignore[no-untyped-call]
+            outputs.loss.backward()
             sums["loss"] += float(outputs.loss.detach())
             sums["entropy"] += float(entropy_T.sum())
             for key, value in outputs.metrics.items():

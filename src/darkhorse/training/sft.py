@@ -60,7 +60,7 @@ def sft_step(policy: Policy, batch: Sequence[Rendered], micro_batch_tokens: int)
         mask = torch.tensor([value for _, loss_mask in micro_batch for value in loss_mask])
         logprobs, entropy = completion_logprobs(policy.model, plan, mask)
         loss = -logprobs.sum() / total
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         loss_sum += float(loss.detach())
         entropy_sum += float(entropy.sum())
         probability_sum += float(logprobs.detach().exp().sum())
