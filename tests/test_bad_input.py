@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from darkhorse.config.recipe import Recipe
+from darkhorse.errors import UserError
+from darkhorse.recipe import run_recipe
 from tiny_recipe import darkhorse, fork_server, tiny_model, write_recipe  # noqa: F401
 
 SFT = """
@@ -143,3 +146,13 @@ def test_full_disk(tiny_model: Path, tmp_path: Path, small_disk: Path, ballast: 
     assert all(line.startswith("start ") for line in progress), outcome.stderr
     assert last.startswith("error: The disk is full: ")
     assert str(small_disk) in last and "Free some space" in last
+
+
+@pytest.mark.parametrize(
+    "planned", [{"cluster": {"type": "ray"}}, {"evaluation": {"benchmarks": [{"benchmark": "aime24"}]}}]
+)
+def test_what_is_only_planned_is_refused_before_anything_is_written(planned: dict[str, object], tmp_path: Path) -> None:
+    recipe = Recipe.model_validate({"output": str(tmp_path), **planned})
+    with pytest.raises(UserError, match="--dry-run"):
+        run_recipe(recipe)
+    assert not list(tmp_path.iterdir())

@@ -57,9 +57,25 @@ def run_recipe(recipe: Recipe, only: str | None = None) -> Path:
     """
     if only is not None and only not in recipe.stage:
         raise UserError(f"The recipe has no stage '{only}'.", did_you_mean(only, recipe.stage))
+    _refuse_what_is_only_planned(recipe)
     run_dir = Path(recipe.output) / recipe.name
     _claim(run_dir, recipe)
     return _Run(recipe, run_dir).go(only)
+
+
+def _refuse_what_is_only_planned(recipe: Recipe) -> None:
+    """Full-scale recipes can be resolved and costed on any machine, but this version runs on one."""
+    if recipe.cluster.type != "local":
+        raise UserError(
+            f"cluster.type is '{recipe.cluster.type}', but recipes run on one machine only.",
+            "See the plan and its cost with --dry-run, or set --cluster.type local.",
+        )
+    if recipe.evaluation.benchmarks:
+        names = ", ".join(benchmark.benchmark for benchmark in recipe.evaluation.benchmarks)
+        raise UserError(
+            f"evaluation.benchmarks lists {names}, but only held-out synthetic suites can be measured.",
+            "See the plan and its cost with --dry-run, or set --evaluation.benchmarks '[]'.",
+        )
 
 
 def final_model(run_dir: Path) -> Path:
