@@ -20,7 +20,7 @@ from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageConfig
 from darkhorse.config.tasks import SourceConfig
 from darkhorse.errors import UserError, did_you_mean
-from darkhorse.evals.runner import evaluate, read_samples, write_samples
+from darkhorse.evals.runner import BASE, evaluate, read_samples, write_samples
 from darkhorse.evals.summary import paired_figures, suite_figures
 from darkhorse.observe.progress import print_summary
 from darkhorse.observe.report import write_report
@@ -35,7 +35,6 @@ from darkhorse.training.reward_model import train_reward_model
 from darkhorse.training.rl import RLTrainer
 from darkhorse.training.sft import train_sft
 
-BASE = "base"
 _BASE_MODEL = "base_model.json"
 
 

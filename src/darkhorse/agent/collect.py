@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +38,28 @@ class Workplace:
 
 
 async def collect_groups(
-    place: Workplace, tasks: Sequence[Task], num_generations: int, sampling: SamplingParams, seeds: Sequence[int]
+    place: Workplace,
+    tasks: Sequence[Task],
+    num_generations: int,
+    sampling: SamplingParams,
+    seeds: Sequence[int],
+    on_first_turn: Callable[[], None] | None = None,
 ) -> list[Group]:
-    """Run and judge `num_generations` episodes of every task.
+    """Run and judge `num_generations` episodes of every task; arguments as in `run_episodes`.
 
     Raises:
         UserError: if a task names a verifier that does not exist.
     """
     episodes = await run_episodes(
-        place.engine, place.renderer, tasks, num_generations, sampling, seeds, place.tools, place.agent
+        place.engine,
+        place.renderer,
+        tasks,
+        num_generations,
+        sampling,
+        seeds,
+        place.tools,
+        place.agent,
+        on_first_turn,
     )
     groups = [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
     await asyncio.gather(*(_judge(group.task, t, place.context) for group in groups for t in group.trajectories))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from darkhorse.agent.tools import Tool
@@ -43,6 +43,7 @@ async def run_episodes(
     seeds: Sequence[int],
     tools: Mapping[str, Tool],
     config: AgentConfig,
+    on_first_turn: Callable[[], None] | None = None,
 ) -> list[list[Trajectory]]:
     """Run `num_generations` episodes of every task.
 
@@ -59,6 +60,7 @@ async def run_episodes(
         seeds: one for each task.
         tools: executable tools by name.
         config: limits of episodes.
+        on_first_turn: called as each episode's first turn ends, e.g. to show progress.
 
     Returns:
         Trajectories by task, in order; not yet judged.
@@ -77,6 +79,8 @@ async def run_episodes(
     waiting: list[_Episode] = []
     async for completion in engine.generate(requests):
         episode = episodes[completion.request][completion.sample]
+        if on_first_turn is not None:
+            on_first_turn()
         if _take_turn(episode, completion, renderer, tools, config):
             waiting.append(episode)
     while waiting:

@@ -31,6 +31,8 @@ class EvaluationConfig(Settings):
     """Published benchmarks."""
     samples_per_suite: int = Field(default=200, ge=1)
     """Held-out prompts per suite."""
+    base_samples_per_suite: int | None = Field(default=None, ge=1)
+    """Held-out prompts per suite before the first stage; as `samples_per_suite` when unset."""
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
     """Sampling of the main measurement (`t1` in summary.json)."""
     greedy: list[str] = Field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +23,11 @@ from darkhorse.policy.loading import load_policy
 from darkhorse.policy.saving import write_file
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.build import held_out
-from darkhorse.tasks.task import Task
 
 Row = dict[str, Any]
+_SHOWN_EVERY = 50
+BASE = "base"
+"""Name of the measurement before the first stage."""
 
 
 def evaluate(place: Workplace, config: EvaluationConfig, stage: str, greedy: bool, seed: int) -> list[Row]:
@@ -42,29 +45,31 @@ def evaluate(place: Workplace, config: EvaluationConfig, stage: str, greedy: boo
     Returns:
         Samples, in the shape of `sample_row`.
     """
-    tasks = [item.task for source in config.tasks for item in held_out(source, config.samples_per_suite)]
+    count = config.samples_per_suite
+    if stage == BASE and config.base_samples_per_suite is not None:
+        count = config.base_samples_per_suite
+    tasks = [item.task for source in config.tasks for item in held_out(source, count)]
     if not tasks:
         return []
     modes = ["t1", "greedy"] if greedy else ["t1"]
     rows: list[Row] = []
+    done = itertools.count(1)
     with StageProgress(f"evaluate {stage}", len(modes) * len(tasks)) as progress:
+
+        def show() -> None:
+            number = next(done)
+            if number % _SHOWN_EVERY == 0:
+                progress.update(number, {})
+
         for mode in modes:
             sampling = SamplingParams.of(config.sampling, 0)
             if mode == "greedy":
                 sampling = SamplingParams(temperature=0.0, max_tokens=sampling.max_tokens)
-            for suite in dict.fromkeys(task.suite for task in tasks):
-                chosen = [task for task in tasks if task.suite == suite]
-                rows += _measure(place, chosen, sampling, stage, mode, seed)
-                progress.update(len(rows), {})
+            # all suites at once: the batch stays full until the very end
+            seeds = [derive_seed(seed, "evaluation", task.id) for task in tasks]
+            groups = asyncio.run(collect_groups(place, tasks, 1, sampling, seeds, show))
+            rows += [sample_row(stage, mode, group.task, group.trajectories[0]) for group in groups]
     return rows
-
-
-def _measure(
-    place: Workplace, tasks: Sequence[Task], sampling: SamplingParams, stage: str, mode: str, seed: int
-) -> list[Row]:
-    seeds = [derive_seed(seed, "evaluation", task.id) for task in tasks]
-    groups = asyncio.run(collect_groups(place, tasks, 1, sampling, seeds))
-    return [sample_row(stage, mode, group.task, group.trajectories[0]) for group in groups]
 
 
 def write_samples(path: Path, rows: Sequence[Row]) -> None:

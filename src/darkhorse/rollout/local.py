@@ -76,7 +76,8 @@ class LocalEngine:
 
     def _run(self, requests: Sequence[Request]) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps."""
-        waiting = deque(enumerate(requests))
+        # longest prompts first: sequences of like length share the batch, and attention spans the longest of them
+        waiting = deque(sorted(enumerate(requests), key=lambda pair: -len(pair[1].prompt)))
         if not waiting:
             return
         cache = self._make_cache(requests)
