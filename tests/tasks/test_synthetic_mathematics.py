@@ -126,7 +126,8 @@ def test_every_equality_in_the_thinking_holds(generator: Generator) -> None:
     checked = 0
     for demonstration in sample(generator, 250):
         _, thinking, _ = parts(demonstration)
-        for line in re.split(r", | (?=Check)|[.:] ?", thinking):
+        tight = re.sub(r" ([-+*=]) ", r"\1", thinking)
+        for line in re.split(r", | (?=Check)|[.:] ?", tight):
             if re.fullmatch(r"[\d+\-*/()]+=[\d/\-]+", line):
                 left, right = line.split("=")
                 assert calculate(left) == calculate(right), thinking
@@ -147,7 +148,7 @@ def test_thinking_reaches_the_answer_and_stays_short(generator: Generator) -> No
         truth = str(demonstration.task.truth)
         assert re.search(rf"(?<!\d){re.escape(truth.split('/')[-1])}(?!\d)", before_check), thinking
         assert len(thinking) <= 140
-        assert rough_tokens(demonstration.completion[0]["content"]) <= 62
+        assert rough_tokens(demonstration.completion[0]["content"]) <= 78  # spaces around operators are tokens
         assert answer.count("\n") == 0
     assert styles == set(STYLES)
 
