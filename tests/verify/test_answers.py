@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from darkhorse.chat.reasoning import Response
 from darkhorse.tasks.task import Task
 from darkhorse.verify.answers import choice, chosen_letter, exact, item_set, json_value
+from darkhorse.verify.math.extraction import last_boxed
 from darkhorse.verify.registry import Context, Verifier
-from darkhorse.verify.truths import last_boxed
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
 

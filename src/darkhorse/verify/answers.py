@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 from darkhorse.chat.reasoning import Response
 from darkhorse.tasks.task import Task
 from darkhorse.tasks.texts import unfenced
+from darkhorse.verify.math.extraction import last_boxed
 from darkhorse.verify.registry import Context, register
-from darkhorse.verify.truths import bad_truth, folded, last_boxed, read_truth, same_value
+from darkhorse.verify.truths import bad_truth, folded, read_truth, same_value
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
 _SHOWN = 100  # characters of an answer repeated in a reason

@@ -11,8 +11,9 @@ from darkhorse.chat.reasoning import Response
 from darkhorse.chat.tool_calls import MalformedCall, ToolCall, parse_tool_calls
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message
+from darkhorse.verify.math.extraction import last_boxed
 from darkhorse.verify.registry import Context, register
-from darkhorse.verify.truths import folded, last_boxed, read_truth, same_value
+from darkhorse.verify.truths import folded, read_truth, same_value
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
 _DECLINES = re.compile(

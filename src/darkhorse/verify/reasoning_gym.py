@@ -13,8 +13,9 @@ from darkhorse.chat.reasoning import Response
 from darkhorse.errors import missing_extra
 from darkhorse.tasks.reasoning_gym import VERIFIER
 from darkhorse.tasks.task import Task
+from darkhorse.verify.math.extraction import last_boxed
 from darkhorse.verify.registry import Context, register
-from darkhorse.verify.truths import last_boxed, read_truth
+from darkhorse.verify.truths import read_truth
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 from darkhorse.verify.workers import WorkerError, WorkerPool
 

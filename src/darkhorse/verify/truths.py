@@ -1,4 +1,4 @@
-"""What verifiers share: reading a task's truth or abstaining, comparing JSON values, finding the boxed answer."""
+"""What verifiers share: reading a task's truth or abstaining, and comparing JSON values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from darkhorse.tasks.task import Task
 from darkhorse.verify.verdict import Abstained
 
 Model = TypeVar("Model")
-_BOXED = "\\boxed{"
 
 
 def read_truth(task: Task, adapter: TypeAdapter[Model]) -> Model | Abstained:
@@ -62,16 +61,3 @@ def same_value(found: Any, wanted: Any, text: Callable[[str], str] = str) -> boo
 def folded(text: str) -> str:
     """Normal form for loose text comparison: casefolded, runs of whitespace as one space, ends stripped."""
     return " ".join(text.casefold().split())
-
-
-def last_boxed(text: str) -> str | None:
-    """Contents of the last `\\boxed{...}`, braces balanced; None when there is none or it never closes."""
-    start = text.rfind(_BOXED)
-    if start < 0:
-        return None
-    depth = 1
-    for position in range(start + len(_BOXED), len(text)):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if depth == 0:
-            return text[start + len(_BOXED) : position].strip()
-    return None
