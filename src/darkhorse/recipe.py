@@ -6,14 +6,11 @@ import gc
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from darkhorse.agent.collect import Workplace
 from darkhorse.agent.workplace import open_workplace
 from darkhorse.config.loading import dump_recipe
 from darkhorse.config.recipe import Recipe
@@ -24,7 +21,7 @@ from darkhorse.evals.runner import BASE, evaluate, read_samples, write_samples
 from darkhorse.evals.summary import paired_figures, suite_figures
 from darkhorse.observe.progress import print_summary
 from darkhorse.observe.report import write_report
-from darkhorse.policy.loading import Policy, load_policy, resolve
+from darkhorse.policy.loading import load_policy, resolve
 from darkhorse.policy.saving import write_file
 from darkhorse.rewards.reward_model import RewardModel, load_reward_model
 from darkhorse.tasks.build import build_mixture
@@ -194,7 +191,7 @@ class _Run:
             reward_model = load_reward_model(self._folder(stage.reward_model, base))
         policy = load_policy(self.recipe.model, source)
         reference = load_policy(self.recipe.model, source) if stage.beta else None
-        with self._workplace(policy) as place:
+        with open_workplace(self.recipe, policy) as place:
             trainer = RLTrainer(policy, name, stage, self.recipe.seed, mixture, place, reward_model, reference)
             return trainer.train(self.run_dir)
 
@@ -207,11 +204,6 @@ class _Run:
         assert not isinstance(replayed, RewardModelStage)
         return _scaled(own, 1.0 - stage.replay_share) + _scaled(_weighted(replayed.tasks), stage.replay_share)
 
-    @contextmanager
-    def _workplace(self, policy: Policy) -> Iterator[Workplace]:
-        with open_workplace(self.recipe, policy) as place:
-            yield place
-
     # -- measuring
 
     def _evaluate(self, stage: str, base: str) -> None:
@@ -221,7 +213,7 @@ class _Run:
             return
         started = time.monotonic()
         policy = load_policy(self.recipe.model, self._folder(stage, base))
-        with self._workplace(policy) as place:
+        with open_workplace(self.recipe, policy) as place:
             rows = evaluate(place, config, stage, stage in config.greedy, self.recipe.seed)
         write_file(path.with_suffix(".json"), json.dumps({"wall_seconds": time.monotonic() - started}))
         write_samples(path, rows)

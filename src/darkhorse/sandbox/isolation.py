@@ -197,7 +197,7 @@ def _change_user(uid: int | None) -> None:
 def _drop_capabilities(uid: int | None) -> None:
     """Lose every capability, those of a user namespace too.
 
-    Python's own library may lie where only root can look (`/root/.pyenv`). Then the right to read past file modes is
+    Python's own library may lie where only root can look (a home folder). Then the right to read past file modes is
     kept, provided that Landlock says what may be read.
     """
     if sys.platform != "linux":
