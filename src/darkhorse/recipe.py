@@ -128,9 +128,8 @@ class _Run:
                 previous = name
         self._link(previous)
         self._summarise()
-        report = write_report(self.run_dir)
+        write_report(self.run_dir)
         print_summary(json.loads((self.run_dir / "summary.json").read_text()))
-        print(f"Report: {report}")
         return self.run_dir
 
     # -- where things are

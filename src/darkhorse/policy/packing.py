@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy.attention import attention_plan
 
-_PLAIN_KEYS = 256
+_PLAIN_KEYS = 1024
 
 KeyValueSink = Callable[[int, Tensor, Tensor], None]
 
@@ -141,15 +141,16 @@ class PackedPlan:
             self._sink(layer, key_KTD, value_KTD)
         parts: list[Tensor] = []
         for layout in self._layouts:
-            prompt = slice(layout.start, layout.completions_start)
-            q, k, v = query_HTD[:, prompt], key_KTD[:, prompt], value_KTD[:, prompt]
-            if layout.prompt_length:
-                parts.append(self._prompt(q, k, v, scaling, window))
-            if sum(layout.lengths):
+            alone = len(layout.lengths) == 1  # a lone completion and its prompt are one causal sequence
+            causal = slice(layout.start, layout.stop if alone else layout.completions_start)
+            q, k, v = query_HTD[:, causal], key_KTD[:, causal], value_KTD[:, causal]
+            if q.shape[1]:
+                parts.append(self._causal(q, k, v, scaling, window))
+            if sum(layout.lengths) and not alone:
                 parts.append(self._completions(layout, query_HTD, key_KTD, value_KTD, scaling, window))
         return torch.cat(parts, 1).transpose(0, 1)
 
-    def _prompt(self, q: Tensor, k: Tensor, v: Tensor, scaling: float, window: int | None) -> Tensor:
+    def _causal(self, q: Tensor, k: Tensor, v: Tensor, scaling: float, window: int | None) -> Tensor:
         mask = self._mask(q.shape[1], q.shape[1], q.shape[0] // k.shape[0], window, q)
         return _grouped_attention(q[None], k[None], v[None], mask, scaling)[0]
 
