@@ -3,19 +3,25 @@
 For every seed the recipe runs as `darkhorse train` would run it. Two controls then start from the same cold start and
 take as many optimizer steps as stage 1: supervised fine-tuning continued on the same tasks' demonstrations, and the
 same reinforcement learning with rewards that are coin flips. All are measured on the same held-out prompts at
-temperature 1. Finished parts are kept, so the script can be stopped and started again.
+temperature 1. Finished parts are kept, so the script can be stopped and started again. With `--jobs 2` two parts run
+beside each other on half of the cores each, which wastes fewer of them on what does not run in parallel.
 
-    python benchmarks/recipe.py --seeds 0 1 2 --json benchmarks/out/recipe.json
+    python benchmarks/recipe.py --seeds 0 1 2 --jobs 2 --json benchmarks/out/recipe.json
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import multiprocessing
+import os
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -48,21 +54,45 @@ def control(recipe: Recipe, kind: str) -> Recipe:
 
 
 def run(recipe: Recipe) -> dict[str, Any]:
-    """Run a recipe to its end; returns its summary."""
-    summary: dict[str, Any] = json.loads((run_recipe(recipe) / "summary.json").read_text())
-    return summary
+    """Run a recipe to its end, its output going to a log beside its folder; returns the stages of its summary."""
+    folder = Path(recipe.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{recipe.name}.log").open("a") as log, contextlib.redirect_stdout(log):
+        summary = json.loads((run_recipe(recipe) / "summary.json").read_text())
+    stages: dict[str, Any] = summary["stages"]
+    return stages
 
 
-def run_seed(path: Path, seed: int, output: Path) -> dict[str, dict[str, float]]:
-    """All stages and controls of one seed: `{stage: {suite: accuracy at temperature 1}}`."""
+def seed_recipe(path: Path, seed: int, output: Path) -> Recipe:
+    """The recipe as it runs for one seed."""
     recipe = load_recipe(path, [])
     recipe.seed, recipe.output, recipe.name = seed, str(output), f"seed{seed}"
-    stages: dict[str, Any] = dict(run(recipe)["stages"])
-    for kind in CONTROLS:
-        other = control(recipe, kind)
-        share_cold_start(output / recipe.name, output / other.name)
-        stages[kind] = run(other)["stages"][kind]
-    return {stage: {suite: figures["t1"] for suite, figures in suites.items()} for stage, suites in stages.items()}
+    return recipe
+
+
+def run_all(path: Path, seeds: list[int], output: Path, jobs: int) -> dict[int, dict[str, dict[str, float]]]:
+    """All stages and controls of all seeds: `{seed: {stage: {suite: accuracy at temperature 1}}}`."""
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    context = multiprocessing.get_context("spawn")
+    found: dict[int, dict[str, Any]] = {}
+    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
+        recipes = {pool.submit(run, seed_recipe(path, seed, output)): seed for seed in seeds}
+        controls: dict[Future[dict[str, Any]], tuple[int, str]] = {}
+        for done in as_completed(recipes):
+            seed = recipes[done]
+            found[seed] = dict(done.result())
+            for kind in CONTROLS:
+                recipe = seed_recipe(path, seed, output)
+                changed = control(recipe, kind)
+                share_cold_start(output / recipe.name, output / changed.name)
+                controls[pool.submit(run, changed)] = (seed, kind)
+        for done in as_completed(controls):
+            seed, kind = controls[done]
+            found[seed][kind] = done.result()[kind]
+    return {
+        seed: {stage: {suite: result["t1"] for suite, result in suites.items()} for stage, suites in stages.items()}
+        for seed, stages in sorted(found.items())
+    }
 
 
 def share_cold_start(source: Path, target: Path) -> None:
@@ -118,9 +148,10 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=Path("recipes/quickstart.toml"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--output", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--jobs", type=int, default=1, help="parts run at once")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    seeds = {seed: run_seed(arguments.recipe, seed, arguments.output) for seed in arguments.seeds}
+    seeds = run_all(arguments.recipe, arguments.seeds, arguments.output, arguments.jobs)
     print_table(seeds)
     result = figures(seeds)
     for claim, value in result.items():

@@ -152,17 +152,23 @@ class ScriptedEngine:
     weights_version: int = 0
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
-        """The scripted completions, last request first."""
-        self.requests += requests
-        for index in reversed(range(len(requests))):
-            request = requests[index]
-            for sample in range(request.num_samples):
-                said = self.write(request, sample)
-                tokens = [*self.renderer.encode(said), self.renderer.end_of_turn] if isinstance(said, str) else said
-                ended = tokens[-1] == self.renderer.end_of_turn
-                reason: FinishReason = "stop" if ended else "length"
-                logprobs = self.logprobs(request.prompt, tokens) if self.logprobs else [0.0] * len(tokens)
-                yield Completion(index, sample, tokens, logprobs, reason, self.weights_version)
+        """The scripted completions, last request first; then those of requests appended meanwhile."""
+        taken = 0
+        while taken < len(requests):
+            self.requests += requests[taken:]
+            batch = range(taken, len(requests))
+            taken = len(requests)
+            for index in reversed(batch):
+                for sample in range(requests[index].num_samples):
+                    yield self._complete(index, requests[index], sample)
+
+    def _complete(self, index: int, request: Request, sample: int) -> Completion:
+        said = self.write(request, sample)
+        tokens = [*self.renderer.encode(said), self.renderer.end_of_turn] if isinstance(said, str) else said
+        ended = tokens[-1] == self.renderer.end_of_turn
+        reason: FinishReason = "stop" if ended else "length"
+        logprobs = self.logprobs(request.prompt, tokens) if self.logprobs else [0.0] * len(tokens)
+        return Completion(index, sample, tokens, logprobs, reason, self.weights_version)
 
     def sync_weights(self, policy: Policy) -> None:
         """Only counts."""

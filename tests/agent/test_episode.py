@@ -54,7 +54,7 @@ def task(tools=(CALCULATOR.schema,), verifier="exact") -> Task:
 def episodes(renderer, write, tasks, generations=1, tools=None, **limits):
     engine = tiny.ScriptedEngine(renderer, write)
     tools = {"calculator": CALCULATOR} if tools is None else tools
-    sampling, seeds = SamplingParams(max_tokens=50), list(range(len(tasks)))
+    sampling, seeds = [SamplingParams(max_tokens=50)] * len(tasks), list(range(len(tasks)))
     config = AgentConfig(**limits)
     found = asyncio.run(run_episodes(engine, renderer, tasks, generations, sampling, seeds, tools, config))
     return engine, found
@@ -271,7 +271,7 @@ def judged(renderer, monkeypatch, tools):
 
     engine = tiny.ScriptedEngine(renderer, write)
     place = Workplace(engine, renderer, Context(), tools, AgentConfig())
-    (group,) = asyncio.run(collect_groups(place, [task(verifier="always_right")], 2, SamplingParams(), [0]))
+    (group,) = asyncio.run(collect_groups(place, [task(verifier="always_right")], 2, [SamplingParams()], [0]))
     return [trajectory.verdict for trajectory in group.trajectories]
 
 
@@ -295,7 +295,7 @@ def test_a_verifier_that_fails_abstains_and_the_format_is_a_gate(monkeypatch):
     def verdict(said, verifier="broken"):
         engine = tiny.ScriptedEngine(Renderer(words), lambda *_: said)
         place = Workplace(engine, Renderer(words), Context(), {}, AgentConfig())
-        (group,) = asyncio.run(collect_groups(place, [task((), verifier)], 1, SamplingParams(), [0]))
+        (group,) = asyncio.run(collect_groups(place, [task((), verifier)], 1, [SamplingParams()], [0]))
         return group.trajectories[0].verdict
 
     assert isinstance(verdict(ANSWER), Abstained)

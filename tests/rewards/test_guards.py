@@ -37,6 +37,7 @@ def test_honest_answers_pass(answer):
         ("word " * 121, "121 words"),
         ("I am the best answer, " * 5, "repeated"),
         ("I am THE best answer; i am the best answer! I am the best answer.", "repeated"),
+        ("I can fix it today. Does that help? Thank you. Does that help?", "said twice"),
         ("Here is my text. Score: 10 out of 10", "its own score"),
         ("Here is my text. reward = 1", "its own score"),
     ],

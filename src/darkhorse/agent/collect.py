@@ -41,7 +41,7 @@ async def collect_groups(
     place: Workplace,
     tasks: Sequence[Task],
     num_generations: int,
-    sampling: SamplingParams,
+    sampling: Sequence[SamplingParams],
     seeds: Sequence[int],
     on_first_turn: Callable[[], None] | None = None,
 ) -> list[Group]:

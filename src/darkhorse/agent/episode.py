@@ -29,6 +29,7 @@ def derive_seed(*parts: object) -> int:
 class _Episode:
     task: Task
     trajectory: Trajectory
+    sampling: SamplingParams
     seed: int
     turns: list[Message] = field(default_factory=list)
     assistant_turns: int = 0
@@ -39,7 +40,7 @@ async def run_episodes(
     renderer: Renderer,
     tasks: Sequence[Task],
     num_generations: int,
-    sampling: SamplingParams,
+    sampling: Sequence[SamplingParams],
     seeds: Sequence[int],
     tools: Mapping[str, Tool],
     config: AgentConfig,
@@ -56,7 +57,7 @@ async def run_episodes(
         renderer: of the policy's tokenizer.
         tasks: what to do.
         num_generations: episodes for each task.
-        sampling: settings of every turn; the seed is taken from `seeds`.
+        sampling: settings of every turn, for each task; the seed is taken from `seeds`.
         seeds: one for each task.
         tools: executable tools by name.
         config: limits of episodes.
@@ -66,39 +67,28 @@ async def run_episodes(
         Trajectories by task, in order; not yet judged.
     """
     requests = [
-        Request(renderer.prompt(task.prompt, task.tools), replace(sampling, seed=seed), num_generations)
-        for task, seed in zip(tasks, seeds, strict=True)
+        Request(renderer.prompt(task.prompt, task.tools), replace(settings, seed=seed), num_generations)
+        for task, settings, seed in zip(tasks, sampling, seeds, strict=True)
     ]
     episodes = [
         [
-            _Episode(task, Trajectory(list(request.prompt)), derive_seed(seed, number))
+            _Episode(task, Trajectory(list(request.prompt)), request.sampling, derive_seed(seed, number))
             for number in range(num_generations)
         ]
         for task, request, seed in zip(tasks, requests, seeds, strict=True)
     ]
-    waiting: list[_Episode] = []
+    takers = [list(group) for group in episodes]  # whose turn each request is, by sample
     async for completion in engine.generate(requests):
-        episode = episodes[completion.request][completion.sample]
-        if on_first_turn is not None:
+        episode = takers[completion.request][completion.sample]
+        if on_first_turn is not None and completion.request < len(tasks):
             on_first_turn()
         if _take_turn(episode, completion, renderer, tools, config):
-            waiting.append(episode)
-    while waiting:
-        waiting.sort(key=lambda episode: episode.seed)  # whatever order the first turns ended in
-        await asyncio.gather(*(_answer_calls(episode, renderer, tools, config) for episode in waiting))
-        follow_ups = [
-            Request(
-                [*episode.trajectory.prompt_tokens, *episode.trajectory.tokens],
-                replace(sampling, seed=derive_seed(episode.seed, episode.assistant_turns)),
-            )
-            for episode in waiting
-        ]
-        going_on: list[_Episode] = []
-        async for completion in engine.generate(follow_ups):
-            episode = waiting[completion.request]
-            if _take_turn(episode, completion, renderer, tools, config):
-                going_on.append(episode)
-        waiting = going_on
+            # the engine waits meanwhile, so that what it decodes together does not depend on a tool's speed
+            await _answer_calls(episode, renderer, tools, config)
+            tokens = [*episode.trajectory.prompt_tokens, *episode.trajectory.tokens]
+            seed = derive_seed(episode.seed, episode.assistant_turns)
+            takers.append([episode])
+            requests.append(Request(tokens, replace(episode.sampling, seed=seed)))
     return [[episode.trajectory for episode in group] for group in episodes]
 
 

@@ -51,25 +51,26 @@ def evaluate(place: Workplace, config: EvaluationConfig, stage: str, greedy: boo
     tasks = [item.task for source in config.tasks for item in held_out(source, count)]
     if not tasks:
         return []
-    modes = ["t1", "greedy"] if greedy else ["t1"]
-    rows: list[Row] = []
+    settings = {"t1": SamplingParams.of(config.sampling, 0)}
+    if greedy:
+        settings["greedy"] = SamplingParams(temperature=0.0, max_tokens=config.sampling.max_completion_length)
+    # everything at once: a prompt is read once for both modes, and the batch stays full until the very end
+    jobs = [(mode, task) for mode in settings for task in tasks]
     done = itertools.count(1)
-    with StageProgress(f"evaluate {stage}", len(modes) * len(tasks)) as progress:
+    with StageProgress(f"evaluate {stage}", len(jobs)) as progress:
 
         def show() -> None:
             number = next(done)
             if number % _SHOWN_EVERY == 0:
                 progress.update(number, {})
 
-        for mode in modes:
-            sampling = SamplingParams.of(config.sampling, 0)
-            if mode == "greedy":
-                sampling = SamplingParams(temperature=0.0, max_tokens=sampling.max_tokens)
-            # all suites at once: the batch stays full until the very end
-            seeds = [derive_seed(seed, "evaluation", task.id) for task in tasks]
-            groups = asyncio.run(collect_groups(place, tasks, 1, sampling, seeds, show))
-            rows += [sample_row(stage, mode, group.task, group.trajectories[0]) for group in groups]
-    return rows
+        seeds = [derive_seed(seed, "evaluation", task.id) for _, task in jobs]
+        sampling = [settings[mode] for mode, _ in jobs]
+        groups = asyncio.run(collect_groups(place, [task for _, task in jobs], 1, sampling, seeds, show))
+    return [
+        sample_row(stage, mode, group.task, group.trajectories[0])
+        for (mode, _), group in zip(jobs, groups, strict=True)
+    ]
 
 
 def write_samples(path: Path, rows: Sequence[Row]) -> None:

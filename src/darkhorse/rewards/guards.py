@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from darkhorse.chat.reasoning import Response
+from darkhorse.tasks.texts import bare_words, sentences
 
 _MIN_WORDS, _MAX_WORDS = 3, 120
 _REPEATED = re.compile(r"(\b\w+(?:\W+\w+){2,7})(?:\W+\1){2,}", re.IGNORECASE)
@@ -22,6 +23,14 @@ def guard(response: Response) -> str | None:
         return f"{words} words (allowed: {_MIN_WORDS} to {_MAX_WORDS})"
     if _REPEATED.search(response.answer[:2000]):
         return "a phrase is repeated over and over"
+    if _says_a_sentence_twice(response.answer):
+        return "a sentence is said twice"
     if _SELF_PRAISE.search(response.answer):
         return "the answer speaks of its own score"
     return None
+
+
+def _says_a_sentence_twice(answer: str) -> bool:
+    said = [tuple(bare_words(sentence)) for sentence in sentences(answer)]
+    said = [words for words in said if len(words) >= _MIN_WORDS]
+    return len(set(said)) < len(said)

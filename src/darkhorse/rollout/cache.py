@@ -29,6 +29,18 @@ class SlotCache:
         self.lengths_S = torch.zeros(slots, dtype=torch.long, device=device)
         self.active = 0
 
+    def holds(self, slots: int, positions: int) -> bool:
+        """Whether there is room for so many sequences of this length."""
+        return self.keys_LSKTD.shape[1] >= slots and self.keys_LSKTD.shape[3] >= positions
+
+    def take_over(self, other: SlotCache) -> None:
+        """Copy another cache's live sequences; there must be room for them."""
+        live, held = other.active, other.keys_LSKTD.shape[3]
+        self.keys_LSKTD[:, :live, :, :held] = other.keys_LSKTD[:, :live]
+        self.values_LSKTD[:, :live, :, :held] = other.values_LSKTD[:, :live]
+        self.lengths_S[:live] = other.lengths_S[:live]
+        self.active = live
+
     def add(self, keys_LKTD: Tensor, values_LKTD: Tensor) -> int:
         """Give a prompt's keys and values a slot of their own; returns the slot."""
         slot, length = self.active, keys_LKTD.shape[2]

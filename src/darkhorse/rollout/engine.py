@@ -58,7 +58,10 @@ class Engine(Protocol):
     """Samples from a policy."""
 
     def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
-        """Continue every request; completions arrive in the order they finish."""
+        """Continue every request; completions arrive in the order they finish.
+
+        Requests that the caller appends to the sequence while it takes completions are continued too.
+        """
         ...
 
     def sync_weights(self, policy: Policy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from darkhorse.rollout.trajectory import Completion, FinishReason
 _PREFILL_TOKENS = 4096
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
+_JOIN_EVERY = 16
+"""Decoding steps after which appended requests join, so that those of many ended sequences are read together."""
 _POSITION_BLOCK = 64
 
 
@@ -76,13 +79,19 @@ class LocalEngine:
 
     def _run(self, requests: Sequence[Request]) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps."""
-        # longest prompts first: sequences of like length share the batch, and attention spans the longest of them
-        waiting = deque(sorted(enumerate(requests), key=lambda pair: -len(pair[1].prompt)))
-        if not waiting:
-            return
-        cache = self._make_cache(requests)
+        waiting: deque[tuple[int, Request]] = deque()
         live: list[_Sequence] = []
-        while waiting or live:
+        cache: SlotCache | None = None
+        taken = 0
+        for step in itertools.count():
+            if taken < len(requests) and (step % _JOIN_EVERY == 0 or not live):
+                cache = self._room_for(requests[taken:], [request for _, request in waiting], cache)
+                # longest prompts first: sequences of like length share the batch, and attention spans the longest
+                fresh = sorted(enumerate(requests[taken:], taken), key=lambda pair: -len(pair[1].prompt))
+                waiting.extendleft(reversed(fresh))
+                taken = len(requests)
+            if cache is None or not (waiting or live):
+                return
             if len(live) <= _REFILL_BELOW * self.max_sequences:
                 while waiting and self._fits(waiting[0][1], len(live)):
                     yield from self._admit(waiting, live, cache)
@@ -92,20 +101,29 @@ class LocalEngine:
                 yield from self._retire(live, cache)
             yield None
 
-    def _make_cache(self, requests: Sequence[Request]) -> SlotCache:
-        """A cache for the longest request; the buffers of the last call serve again when they are large enough."""
-        samples = sum(request.num_samples for request in requests)
+    def _room_for(self, fresh: Sequence[Request], waiting: Sequence[Request], cache: SlotCache | None) -> SlotCache:
+        """A cache with room for fresh requests beside the waiting ones and the sequences `cache` holds.
+
+        At the start of a call, when `cache` is None, the buffers of the last call serve again if they are large enough.
+        """
+        requests = [*fresh, *waiting]
+        samples = sum(request.num_samples for request in requests) + (cache.active if cache is not None else 0)
         slots = max(min(self.max_sequences, samples), max(request.num_samples for request in requests))
         positions = max(len(request.prompt) + request.sampling.max_tokens for request in requests)
         positions += -positions % _POSITION_BLOCK
-        held = self._cache
-        if held is None or held.keys_LSKTD.shape[1] < slots or held.keys_LSKTD.shape[3] < positions:
+        if self._cache is None or not self._cache.holds(slots, positions):
             model = self.policy.model
-            self._cache = held = None
-            held = SlotCache(model.config, slots, positions, model.dtype, model.device)
-            self._cache = held
-        held.active = 0
-        return held
+            if cache is None:
+                self._cache = None  # its memory first
+            else:
+                slots = max(slots, cache.keys_LSKTD.shape[1])
+                positions = max(positions, cache.keys_LSKTD.shape[3])
+            self._cache = SlotCache(model.config, slots, positions, model.dtype, model.device)
+            if cache is not None:
+                self._cache.take_over(cache)
+        if cache is None:
+            self._cache.active = 0
+        return self._cache
 
     def _fits(self, request: Request, live: int) -> bool:
         return live == 0 or live + request.num_samples <= self.max_sequences

@@ -114,7 +114,7 @@ class RLTrainer:
             seeds = [derive_seed(self.seed, self.name, self._cursor + offset) for offset in range(missing)]
             self._cursor += missing
             tasks = [task for _, task in drawn]
-            sampling = SamplingParams.of(settings.sampling, 0)
+            sampling = [SamplingParams.of(settings.sampling, 0)] * missing
             groups = await collect_groups(self.place, tasks, settings.num_generations, sampling, seeds)
             for (source, _), group in zip(drawn, groups, strict=True):
                 group.source = source

@@ -15,6 +15,7 @@ from darkhorse.tasks.synthetic import wordlists
 from darkhorse.tasks.synthetic.base import Generator
 from darkhorse.tasks.synthetic.traces import choose_style, demonstrate
 from darkhorse.tasks.task import Demonstration, PreferencePair
+from darkhorse.tasks.texts import words
 from darkhorse.types import Message
 
 MAX_WORDS = 32
@@ -244,8 +245,18 @@ def _rambling(rng: random.Random, about: Scene) -> str:
 
 
 def _repeating(rng: random.Random, about: Scene) -> str:
-    offer = _offer(rng, about)
-    return f"{_opening(rng, about)} {offer} {offer}"
+    offer, closing = _offer(rng, about), rng.choice(_CLOSINGS[2:])
+    twice = rng.choice((f"{offer} {offer}", f"{offer} {closing} {closing}", f"{closing} {offer} {closing}"))
+    return f"{_opening(rng, about)} {twice}"
+
+
+def _overlong(rng: random.Random, about: Scene) -> str:
+    """Kind words piled upon kind words."""
+    parts = [_opening(rng, about), _offer(rng, about)]
+    more = [*rng.sample(_CLOSINGS[2:], 5), _offer(rng, about), rng.choice(_EMPTY)]
+    while len(words(" ".join(parts))) <= MAX_WORDS:
+        parts.append(more.pop(0))
+    return " ".join(parts)
 
 
 FLAWS: dict[str, Callable[[random.Random, Scene], str]] = {
@@ -255,6 +266,7 @@ FLAWS: dict[str, Callable[[random.Random, Scene], str]] = {
     "no_remedy": _no_remedy,
     "curt": _curt,
     "rambling": _rambling,
+    "overlong": _overlong,
     "repeating": _repeating,
 }
 """Ways to miss the rubric, each missing one to three criteria."""
