@@ -207,3 +207,43 @@ def test_other_coroutines_run_between_steps():
 def test_sampling_settings_come_from_the_recipe():
     config = SamplingConfig(temperature=0.6, top_p=0.95, top_k=40, min_p=0.01, max_completion_length=77)
     assert SamplingParams.of(config, 3) == SamplingParams(0.6, 0.95, 40, 0.01, 77, (), 3)
+
+
+@pytest.mark.parametrize("sequences", [2, 64])
+@pytest.mark.parametrize("resumes", [True, False])
+def test_requests_appended_meanwhile_are_continued_as_if_asked_alone(sequences, resumes):
+    """Follow-ups that are longer than anything asked first, so that the cache grows under live sequences."""
+    first = requests_of(6, 2, temperature=0.0)
+    engine = LocalEngine(tiny.policy(), max_sequences=sequences)
+
+    async def converse():
+        requests, found = list(first), []
+        async for completion in engine.generate(requests):
+            found.append(completion)
+            if completion.request < len(first) and completion.sample == 0:
+                prompt = [*first[completion.request].prompt, *completion.tokens, *range(150)]
+                ended = (completion.request, 0) if resumes else None
+                requests.append(Request(prompt, SamplingParams(temperature=0.0, max_tokens=40), continues=ended))
+        return requests, found
+
+    requests, found = asyncio.run(converse())
+    assert len(requests) == 2 * len(first)
+    alone = generate(LocalEngine(tiny.policy(), max_sequences=4), requests)
+    assert {(c.request, c.sample): c.tokens for c in found} == {key: c.tokens for key, c in alone.items()}
+    assert len(found) == len(alone)
+
+
+def test_a_continuation_of_something_else_is_read_from_its_start():
+    first = Request([1, 2, 3], SamplingParams(temperature=0.0, max_tokens=5))
+    other = Request([9, 8, 7, 6, 5, 4], SamplingParams(temperature=0.0, max_tokens=5), continues=(0, 0))
+
+    async def converse():
+        requests, found = [first], []
+        async for completion in LocalEngine(tiny.policy()).generate(requests):
+            found.append(completion)
+            if completion.request == 0:
+                requests.append(other)
+        return found
+
+    ((tokens,),) = ([c.tokens for c in asyncio.run(converse()) if c.request == 1],)
+    assert tokens == generate(LocalEngine(tiny.policy()), [other])[0, 0].tokens

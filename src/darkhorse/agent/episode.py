@@ -88,7 +88,8 @@ async def run_episodes(
             tokens = [*episode.trajectory.prompt_tokens, *episode.trajectory.tokens]
             seed = derive_seed(episode.seed, episode.assistant_turns)
             takers.append([episode])
-            requests.append(Request(tokens, replace(episode.sampling, seed=seed)))
+            ended = (completion.request, completion.sample)
+            requests.append(Request(tokens, replace(episode.sampling, seed=seed), continues=ended))
     return [[episode.trajectory for episode in group] for group in episodes]
 
 

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PretrainedConfig
 
+_BLOCK = 16
+
 
 class SlotCache:
     """Static buffers of `S` slots by `T` positions a layer; the first `active` slots are the live sequences.
@@ -50,6 +52,11 @@ class SlotCache:
         self.active += 1
         return slot
 
+    def copy(self, slot: int) -> tuple[Tensor, Tensor]:
+        """A copy of a slot's keys and values, `[L, K, length, D]` each."""
+        length = int(self.lengths_S[slot])
+        return self.keys_LSKTD[:, slot, :, :length].clone(), self.values_LSKTD[:, slot, :, :length].clone()
+
     def remove(self, slot: int) -> int:
         """Free a slot by moving the last live sequence into it; returns the slot that moved."""
         self.active -= 1
@@ -63,15 +70,21 @@ class SlotCache:
 
 
 class DecodePlan:
-    """Attention of one new token for every live slot; its key and value are written into the cache first."""
+    """Attention of one new token for every live slot; its key and value are written into the cache first.
+
+    Slots are taken a block at a time, each over the span of its longest: one long sequence costs its block only.
+    """
 
     def __init__(self, cache: SlotCache) -> None:
         self._cache = cache
         live = cache.active
         self._rows = torch.arange(live, device=cache.lengths_S.device)
         self._positions = cache.lengths_S[:live].clone()
-        self._span = int(self._positions.max()) + 1
-        self._masks: dict[int | None, Tensor] = {}
+        self._blocks = [
+            (slice(start, start + len(part)), int(part.max()) + 1)
+            for start, part in zip(range(0, live, _BLOCK), self._positions.split(_BLOCK), strict=True)
+        ]
+        self._masks: dict[tuple[int, int | None], Tensor] = {}
         cache.lengths_S[:live] += 1
 
     @property
@@ -86,21 +99,28 @@ class DecodePlan:
         keys, values = self._cache.keys_LSKTD[layer], self._cache.values_LSKTD[layer]
         keys[self._rows, :, self._positions] = key_KTD.transpose(0, 1)
         values[self._rows, :, self._positions] = value_KTD.transpose(0, 1)
-        live, span = len(self._rows), self._span
-        kv_heads = key_KTD.shape[0]
         # query heads of one key-value head are its query rows
-        query = query_HTD.transpose(0, 1).unflatten(1, (kv_heads, -1))
-        out = F.scaled_dot_product_attention(
-            query, keys[:live, :, :span], values[:live, :, :span], attn_mask=self._mask(window, query), scale=scaling
-        )
-        return out.flatten(1, 2)
+        query = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
+        parts = [
+            F.scaled_dot_product_attention(
+                query[slots],
+                keys[slots, :, :span],
+                values[slots, :, :span],
+                attn_mask=self._mask(slots, span, window, query),
+                scale=scaling,
+            )
+            for slots, span in self._blocks
+        ]
+        return torch.cat(parts).flatten(1, 2)
 
-    def _mask(self, window: int | None, like: Tensor) -> Tensor:
-        if window not in self._masks:
-            column = torch.arange(self._span, device=self._positions.device)[None]
-            allowed = column <= self._positions[:, None]
+    def _mask(self, slots: slice, span: int, window: int | None, like: Tensor) -> Tensor:
+        key = (slots.start, window)
+        if key not in self._masks:
+            column = torch.arange(span, device=self._positions.device)[None]
+            positions = self._positions[slots, None]
+            allowed = column <= positions
             if window is not None:
-                allowed &= column > self._positions[:, None] - window
+                allowed &= column > positions - window
             mask = torch.zeros(allowed.shape, dtype=like.dtype, device=like.device)
-            self._masks[window] = mask.masked_fill_(~allowed, float("-inf"))[:, None, None, :]
-        return self._masks[window]
+            self._masks[key] = mask.masked_fill_(~allowed, float("-inf"))[:, None, None, :]
+        return self._masks[key]

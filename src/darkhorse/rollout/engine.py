@@ -47,11 +47,14 @@ class Request:
         prompt: token ids; read once, whatever the number of samples.
         sampling: settings shared by its samples.
         num_samples: continuations to draw.
+        continues: the request and the sample whose prompt and completion the prompt begins with; an engine may still
+            hold what it computed for them, if this request is appended as soon as that completion arrives.
     """
 
     prompt: Sequence[int]
     sampling: SamplingParams
     num_samples: int = 1
+    continues: tuple[int, int] | None = None
 
 
 class Engine(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,24 +20,33 @@ from darkhorse.rollout.prefill import pack_prompts
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
-_PREFILL_TOKENS = 4096
+_PREFILL_TOKENS = 8192
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
-_JOIN_EVERY = 16
-"""Decoding steps after which appended requests join, so that those of many ended sequences are read together."""
 _POSITION_BLOCK = 64
 
 
 @dataclass
 class _Sequence:
-    """A sample being decoded."""
+    """A sample being decoded; `unread` holds prompt tokens that decoding steps read one by one before it is drawn."""
 
     request: int
     sample: int
+    prompt: Sequence[int]
     sampling: SamplingParams
     uniforms: np.ndarray
+    unread: deque[int] = field(default_factory=deque)
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What was computed for a sample that has just ended: its tokens, and their keys and values, `[L, K, T, D]`."""
+
+    tokens: list[int]
+    keys: Tensor
+    values: Tensor
 
 
 class LocalEngine:
@@ -59,6 +67,7 @@ class LocalEngine:
         self.weights_version = 0
         self.stop_token = policy.renderer.end_of_turn
         self._cache: SlotCache | None = None
+        self._kept: dict[tuple[int, int], _Kept] = {}
 
     def sync_weights(self, policy: Policy) -> None:
         """The weights are shared: only the version moves."""
@@ -80,18 +89,28 @@ class LocalEngine:
     def _run(self, requests: Sequence[Request]) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps."""
         waiting: deque[tuple[int, Request]] = deque()
+        resumed: deque[tuple[_Sequence, _Kept]] = deque()
         live: list[_Sequence] = []
         cache: SlotCache | None = None
         taken = 0
-        for step in itertools.count():
-            if taken < len(requests) and (step % _JOIN_EVERY == 0 or not live):
+        while taken < len(requests) or waiting or resumed or live:
+            if taken < len(requests):
                 cache = self._room_for(requests[taken:], [request for _, request in waiting], cache)
                 # longest prompts first: sequences of like length share the batch, and attention spans the longest
                 fresh = sorted(enumerate(requests[taken:], taken), key=lambda pair: -len(pair[1].prompt))
-                waiting.extendleft(reversed(fresh))
                 taken = len(requests)
-            if cache is None or not (waiting or live):
-                return
+                for index, request in reversed(fresh):
+                    kept = self._kept_for(request)
+                    if kept is None:
+                        waiting.appendleft((index, request))
+                    else:
+                        resumed.append((_resume(index, request, len(kept.tokens)), kept))
+            self._kept.clear()
+            assert cache is not None
+            while resumed and len(live) < self.max_sequences:
+                sequence, kept = resumed.popleft()
+                cache.add(kept.keys, kept.values)
+                live.append(sequence)
             if len(live) <= _REFILL_BELOW * self.max_sequences:
                 while waiting and self._fits(waiting[0][1], len(live)):
                     yield from self._admit(waiting, live, cache)
@@ -100,6 +119,13 @@ class LocalEngine:
                 self._draw(live, logits)
                 yield from self._retire(live, cache)
             yield None
+
+    def _kept_for(self, request: Request) -> _Kept | None:
+        """What is still held of the sample that a request continues."""
+        kept = self._kept.get(request.continues) if request.continues is not None else None
+        if kept is None or request.num_samples != 1 or list(request.prompt[: len(kept.tokens)]) != kept.tokens:
+            return None
+        return kept
 
     def _room_for(self, fresh: Sequence[Request], waiting: Sequence[Request], cache: SlotCache | None) -> SlotCache:
         """A cache with room for fresh requests beside the waiting ones and the sequences `cache` holds.
@@ -158,7 +184,7 @@ class LocalEngine:
             prompt_values = torch.cat([values_LKTD[:, :, place.shared], values_LKTD[:, :, place.own]], 2)
             for sample in range(request.num_samples):
                 draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
-                fresh.append(_Sequence(index, sample, request.sampling, draws))
+                fresh.append(_Sequence(index, sample, request.prompt, request.sampling, draws))
                 prompt_of.append(number)
                 cache.add(prompt_keys, prompt_values)
         last = torch.tensor([place.own.stop - 1 for place in places])
@@ -171,7 +197,7 @@ class LocalEngine:
     def _decode(self, live: list[_Sequence], cache: SlotCache) -> Tensor:
         """Logits of the next token of every live sequence, `[live, V]`."""
         plan = DecodePlan(cache)
-        tokens = torch.tensor([[sequence.tokens[-1] for sequence in live]])
+        tokens = torch.tensor([[s.unread.popleft() if s.unread else s.tokens[-1] for s in live]])
         return self._head(self._forward(plan, tokens, plan.position_ids))
 
     def _forward(self, plan: PackedPlan | DecodePlan, tokens: Tensor, positions: Tensor) -> Tensor:
@@ -189,9 +215,11 @@ class LocalEngine:
 
     @torch.inference_mode()
     def _draw(self, live: list[_Sequence], logits: Tensor) -> None:
-        """One token for every sequence, by its own settings."""
+        """One token for every sequence that has read its prompt, by its own settings."""
         by_settings: dict[tuple[float, float, int, float], list[int]] = {}
         for row, sequence in enumerate(live):
+            if sequence.unread:
+                continue
             s = sequence.sampling
             by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
         for (temperature, top_p, top_k, min_p), rows in by_settings.items():
@@ -212,9 +240,11 @@ class LocalEngine:
         """Completions of the sequences that ended; the last live one moves into each freed slot."""
         for slot in reversed(range(len(live))):
             sequence = live[slot]
-            reason = self._finish_reason(sequence)
+            reason = None if sequence.unread else self._finish_reason(sequence)
             if reason is None:
                 continue
+            computed = [*sequence.prompt, *sequence.tokens[:-1]]
+            self._kept[sequence.request, sequence.sample] = _Kept(computed, *cache.copy(slot))
             moved = cache.remove(slot)
             live[slot] = live[moved]
             live.pop()
@@ -230,3 +260,9 @@ class LocalEngine:
             if any(stop in text for stop in sequence.sampling.stop):
                 return "stop"
         return "length" if len(sequence.tokens) >= sequence.sampling.max_tokens else None
+
+
+def _resume(index: int, request: Request, computed: int) -> _Sequence:
+    """A request whose first `computed` tokens need not be read again."""
+    draws = uniforms(request.sampling.seed, 0, request.sampling.max_tokens)
+    return _Sequence(index, 0, request.prompt, request.sampling, draws, deque(request.prompt[computed:]))
