@@ -29,7 +29,7 @@ class _Training(Settings):
     """AdamW's moment decay rates."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Gradients are clipped to this norm."""
-    micro_batch_tokens: int = Field(default=4096, ge=1)
+    micro_batch_tokens: int = Field(default=2048, ge=1)
     """Most tokens in one forward and backward pass; gradients accumulate over the passes of a step."""
     checkpoint_every: int = Field(default=20, ge=1)
     """Steps between checkpoints; the last step is always kept."""

@@ -143,7 +143,8 @@ class LocalEngine:
                 self._cache = None  # its memory first
             else:
                 slots = max(slots, cache.keys_LSKTD.shape[1])
-                positions = max(positions, cache.keys_LSKTD.shape[3])
+                held = cache.keys_LSKTD.shape[3]  # by a quarter at least: growing copies everything
+                positions = max(positions, held + held // 4) if positions > held else held
             self._cache = SlotCache(model.config, slots, positions, model.dtype, model.device)
             if cache is not None:
                 self._cache.take_over(cache)
