@@ -8,7 +8,8 @@ import pytest
 
 from darkhorse.config.documentation import main, render
 
-PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "configuration.md"
 
 
 def test_the_page_is_current() -> None:
@@ -21,6 +22,11 @@ def test_every_setting_says_what_it_means() -> None:
     tables = ("`model`", "`engine`", "`agent`", "`sandbox`", "`cluster`", "`evaluation`", "`type`")
     silent = [row for row in rows if row.endswith("|  |") and not row.startswith(tuple(f"| {name}" for name in tables))]
     assert silent == []
+
+
+def test_the_readme_quotes_the_quickstart_as_it_is() -> None:
+    quoted = (ROOT / "README.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    assert quoted in (ROOT / "recipes" / "quickstart.toml").read_text(encoding="utf-8")
 
 
 def test_check_tells_a_stale_page_from_a_current_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

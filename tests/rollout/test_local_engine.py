@@ -168,8 +168,6 @@ def test_a_sync_moves_the_version_and_shares_the_weights():
     after = generate(engine, [request])[0, 0]
     assert (before.weights_version, after.weights_version) == (0, 1)
     assert before.tokens != after.tokens
-    engine.release()
-    assert generate(engine, [request])[0, 0].tokens == after.tokens
 
 
 def test_a_smaller_batch_after_a_larger_one_sees_nothing_of_it():

@@ -25,7 +25,7 @@ def keep_freed_memory() -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "mallopt"):
         return False
-    settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1}
+    settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}  # -1 turns trimming off
     if not all(libc.mallopt(option, value) for option, value in settings.items()):
         return False
     libc.malloc.restype = ctypes.c_void_p

@@ -200,7 +200,7 @@ def _grouped_attention(
     """
     length, kv_heads = query_GHLD.shape[2], key_GKSD.shape[1]
     query = query_GHLD.unflatten(1, (kv_heads, -1)).flatten(2, 3)
-    plain = query.requires_grad and query.device.type == "cpu" and key_GKSD.shape[2] <= _PLAIN_KEYS
+    plain = query.device.type == "cpu" and key_GKSD.shape[2] <= _PLAIN_KEYS
     if plain:
         scores = torch.matmul(query, key_GKSD.transpose(-1, -2))
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scaling

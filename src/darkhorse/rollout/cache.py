@@ -2,125 +2,200 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import PretrainedConfig
 
-_BLOCK = 16
+_BLOCK = 64
+"""Most slots in a block."""
+_STEP = 64
+"""Positions are added to a block so many at a time."""
 
 
-class SlotCache:
-    """Static buffers of `S` slots by `T` positions a layer; the first `active` slots are the live sequences.
+class _Block:
+    """Dense buffers `[L, S, K, T, D]` of slots of like length; the first `active` ones are live."""
 
-    Args:
-        config: of the model (`num_hidden_layers`, `num_key_value_heads`, `head_dim`).
-        slots: most sequences at once.
-        positions: longest sequence, prompt included.
-        dtype, device: of keys and values.
-    """
-
-    def __init__(
-        self, config: PretrainedConfig, slots: int, positions: int, dtype: torch.dtype, device: torch.device
-    ) -> None:
-        heads = config.num_key_value_heads
-        channels = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        shape = (config.num_hidden_layers, slots, heads, positions, channels)
-        self.keys_LSKTD = torch.zeros(shape, dtype=dtype, device=device)
-        self.values_LSKTD = torch.zeros(shape, dtype=dtype, device=device)
-        self.lengths_S = torch.zeros(slots, dtype=torch.long, device=device)
+    def __init__(self, shape_LSKTD: tuple[int, int, int, int, int], dtype: torch.dtype, device: torch.device) -> None:
+        # zeros: what lies behind a sequence's end gets a weight of zero, and must be finite for that
+        self.keys_LSKTD = torch.zeros(shape_LSKTD, dtype=dtype, device=device)
+        self.values_LSKTD = torch.zeros(shape_LSKTD, dtype=dtype, device=device)
+        self.lengths_S = torch.zeros(shape_LSKTD[1], dtype=torch.long, device=device)
         self.active = 0
 
-    def holds(self, slots: int, positions: int) -> bool:
-        """Whether there is room for so many sequences of this length."""
-        return self.keys_LSKTD.shape[1] >= slots and self.keys_LSKTD.shape[3] >= positions
+    @property
+    def positions(self) -> int:
+        """Longest sequence there is room for."""
+        return self.keys_LSKTD.shape[3]
 
-    def take_over(self, other: SlotCache) -> None:
-        """Copy another cache's live sequences; there must be room for them."""
-        live, held = other.active, other.keys_LSKTD.shape[3]
-        self.keys_LSKTD[:, :live, :, :held] = other.keys_LSKTD[:, :live]
-        self.values_LSKTD[:, :live, :, :held] = other.values_LSKTD[:, :live]
-        self.lengths_S[:live] = other.lengths_S[:live]
-        self.active = live
+    def suits(self, length: int) -> bool:
+        """Whether a sequence fits, and would not have the products run over much more than itself."""
+        return self.active < self.keys_LSKTD.shape[1] and length < self.positions <= 2 * _STEP + length
+
+    def make_room(self) -> None:
+        """See to a free position in every live slot. Keys move before values, so that only half is held twice."""
+        if int(self.lengths_S[: self.active].max()) == self.positions:
+            self.keys_LSKTD = self._longer(self.keys_LSKTD)
+            self.values_LSKTD = self._longer(self.values_LSKTD)
+
+    def _longer(self, buffer_LSKTD: Tensor) -> Tensor:
+        layers, slots, heads, positions, channels = buffer_LSKTD.shape
+        longer = buffer_LSKTD.new_zeros(layers, slots, heads, positions + _STEP, channels)
+        longer[:, : self.active, :, :positions] = buffer_LSKTD[:, : self.active]
+        return longer
 
     def add(self, keys_LKTD: Tensor, values_LKTD: Tensor) -> int:
-        """Give a prompt's keys and values a slot of their own; returns the slot."""
-        slot, length = self.active, keys_LKTD.shape[2]
-        self.keys_LSKTD[:, slot, :, :length] = keys_LKTD
-        self.values_LSKTD[:, slot, :, :length] = values_LKTD
-        self.lengths_S[slot] = length
+        row, length = self.active, keys_LKTD.shape[2]
+        self.keys_LSKTD[:, row, :, :length] = keys_LKTD
+        self.values_LSKTD[:, row, :, :length] = values_LKTD
+        self.lengths_S[row] = length
         self.active += 1
-        return slot
+        return row
 
-    def copy(self, slot: int) -> tuple[Tensor, Tensor]:
-        """A copy of a slot's keys and values, `[L, K, length, D]` each."""
-        length = int(self.lengths_S[slot])
-        return self.keys_LSKTD[:, slot, :, :length].clone(), self.values_LSKTD[:, slot, :, :length].clone()
+    def read(self, row: int) -> tuple[Tensor, Tensor]:
+        length = int(self.lengths_S[row])
+        return self.keys_LSKTD[:, row, :, :length], self.values_LSKTD[:, row, :, :length]
 
-    def remove(self, slot: int) -> int:
-        """Free a slot by moving the last live sequence into it; returns the slot that moved."""
+    def remove(self, row: int) -> int:
         self.active -= 1
         last = self.active
-        if slot != last:
+        if row != last:
             length = int(self.lengths_S[last])
-            self.keys_LSKTD[:, slot, :, :length] = self.keys_LSKTD[:, last, :, :length]
-            self.values_LSKTD[:, slot, :, :length] = self.values_LSKTD[:, last, :, :length]
-            self.lengths_S[slot] = length
+            self.keys_LSKTD[:, row, :, :length], self.values_LSKTD[:, row, :, :length] = self.read(last)
+            self.lengths_S[row] = length
         return last
 
 
-class DecodePlan:
-    """Attention of one new token for every live slot; its key and value are written into the cache first.
+class SlotCache:
+    """Keys and values of the live sequences, one slot each, numbered from 0 without gaps.
 
-    Slots are taken a block at a time, each over the span of its longest: one long sequence costs its block only.
+    Slots lie in blocks of like length whose buffers are dense: attention is two batched matrix products a block, which
+    on a CPU read memory twice as fast as a fused kernel over slices of one large buffer.
+
+    Args:
+        config: of the model (`num_hidden_layers`, `num_key_value_heads`, `head_dim`).
+        dtype, device: of keys and values.
     """
 
+    def __init__(self, config: PretrainedConfig, dtype: torch.dtype, device: torch.device) -> None:
+        self._layers, self._heads = config.num_hidden_layers, config.num_key_value_heads
+        self._channels = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._dtype, self._device = dtype, device
+        self.blocks: list[_Block] = []
+
+    @torch.inference_mode()
+    def add(self, keys_LKTD: Tensor, values_LKTD: Tensor) -> int:
+        """Give a sequence's keys and values a slot; returns it. The slots from there on move up by one."""
+        length = keys_LKTD.shape[2]
+        number = next((number for number, block in enumerate(self.blocks) if block.suits(length)), len(self.blocks))
+        if number == len(self.blocks):
+            positions = length + _STEP // 2
+            positions += -positions % _STEP
+            shape = (self._layers, _BLOCK, self._heads, positions, self._channels)
+            self.blocks.append(_Block(shape, self._dtype, self._device))
+        return self._starts()[number] + self.blocks[number].add(keys_LKTD, values_LKTD)
+
+    @torch.inference_mode()
+    def copy(self, slot: int) -> tuple[Tensor, Tensor]:
+        """A copy of a slot's keys and values, `[L, K, length, D]` each."""
+        block, row = self._find(slot)
+        keys_LKTD, values_LKTD = block.read(row)
+        return keys_LKTD.clone(), values_LKTD.clone()
+
+    @torch.inference_mode()
+    def remove(self, slot: int) -> int:
+        """Free a slot by moving another live sequence into it; returns the slot that moved, which is no more.
+
+        The slots behind the one that moved move down by one.
+        """
+        block, row = self._find(slot)
+        moved = slot - row + block.remove(row)
+        if block.active == 0:
+            self.blocks.remove(block)
+        return moved
+
+    def _starts(self) -> list[int]:
+        """First slot of every block, and the number of live slots."""
+        return list(accumulate((block.active for block in self.blocks), initial=0))
+
+    def _find(self, slot: int) -> tuple[_Block, int]:
+        starts = self._starts()
+        number = bisect_right(starts, slot) - 1
+        return self.blocks[number], slot - starts[number]
+
+
+class DecodePlan:
+    """Attention of one new token for every live slot; its key and value are written into the cache first."""
+
     def __init__(self, cache: SlotCache) -> None:
-        self._cache = cache
-        live = cache.active
-        self._rows = torch.arange(live, device=cache.lengths_S.device)
-        self._positions = cache.lengths_S[:live].clone()
-        self._blocks = [
-            (slice(start, start + len(part)), int(part.max()) + 1)
-            for start, part in zip(range(0, live, _BLOCK), self._positions.split(_BLOCK), strict=True)
-        ]
-        self._masks: dict[tuple[int, int | None], Tensor] = {}
-        cache.lengths_S[:live] += 1
+        self._parts = list(_parts(cache))
 
     @property
     def position_ids(self) -> Tensor:
         """Position of each slot's new token, `[1, live]`."""
-        return self._positions[None]
+        return torch.cat([part.positions_S for part in self._parts])[None]
 
     def attend(
         self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         """See `AttentionPlan.attend`; here `T` runs over live slots."""
-        keys, values = self._cache.keys_LSKTD[layer], self._cache.values_LSKTD[layer]
-        keys[self._rows, :, self._positions] = key_KTD.transpose(0, 1)
-        values[self._rows, :, self._positions] = value_KTD.transpose(0, 1)
         # query heads of one key-value head are its query rows
-        query = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
+        query_SKQD = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
+        key_SKD, value_SKD = key_KTD.transpose(0, 1), value_KTD.transpose(0, 1)
         parts = [
-            F.scaled_dot_product_attention(
-                query[slots],
-                keys[slots, :, :span],
-                values[slots, :, :span],
-                attn_mask=self._mask(slots, span, window, query),
-                scale=scaling,
-            )
-            for slots, span in self._blocks
+            part.attend(layer, query_SKQD[part.slots], key_SKD[part.slots], value_SKD[part.slots], scaling, window)
+            for part in self._parts
         ]
         return torch.cat(parts).flatten(1, 2)
 
-    def _mask(self, slots: slice, span: int, window: int | None, like: Tensor) -> Tensor:
-        key = (slots.start, window)
-        if key not in self._masks:
-            column = torch.arange(span, device=self._positions.device)[None]
-            positions = self._positions[slots, None]
-            allowed = column <= positions
+
+class _Part:
+    """A block's share of a decoding step."""
+
+    def __init__(self, block: _Block, start: int) -> None:
+        block.make_room()
+        self._block = block
+        live = block.active
+        self.slots = slice(start, start + live)
+        self.positions_S = block.lengths_S[:live].clone()
+        self._rows = torch.arange(live, device=self.positions_S.device)
+        self._masks: dict[int | None, Tensor] = {}
+        block.lengths_S[:live] += 1
+
+    def attend(
+        self, layer: int, query_SKQD: Tensor, key_SKD: Tensor, value_SKD: Tensor, scaling: float, window: int | None
+    ) -> Tensor:
+        """`[S, K, Q, D]`: what each slot's new token gathers from its sequence."""
+        keys_SKTD, values_SKTD = self._block.keys_LSKTD[layer], self._block.values_LSKTD[layer]
+        keys_SKTD[self._rows, :, self.positions_S] = key_SKD
+        values_SKTD[self._rows, :, self.positions_S] = value_SKD
+        live = len(self._rows)
+        keys = keys_SKTD[:live].flatten(0, 1)
+        values = values_SKTD[:live].flatten(0, 1)
+        scores = torch.bmm(query_SKQD.flatten(0, 1), keys.transpose(1, 2))
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32)).mul_(scaling)
+        weights = scores.add_(self._mask(window, key_SKD.shape[1], scores)).softmax(-1).to(values.dtype)
+        return torch.bmm(weights, values).unflatten(0, (live, -1))
+
+    def _mask(self, window: int | None, heads: int, like: Tensor) -> Tensor:
+        """0 where a slot's token may look and `-inf` elsewhere, `[S * K, 1, T]`."""
+        if window not in self._masks:
+            column = torch.arange(self._block.positions, device=like.device)[None]
+            position = self.positions_S[:, None]
+            allowed = column <= position
             if window is not None:
-                allowed &= column > positions - window
-            mask = torch.zeros(allowed.shape, dtype=like.dtype, device=like.device)
-            self._masks[key] = mask.masked_fill_(~allowed, float("-inf"))[:, None, None, :]
-        return self._masks[key]
+                allowed &= column > position - window
+            mask_ST = torch.zeros(allowed.shape, dtype=like.dtype, device=like.device)
+            mask_ST.masked_fill_(~allowed, float("-inf"))
+            self._masks[window] = mask_ST.repeat_interleave(heads, 0)[:, None]
+        return self._masks[window]
+
+
+def _parts(cache: SlotCache) -> Iterator[_Part]:
+    start = 0
+    for block in cache.blocks:
+        yield _Part(block, start)
+        start += block.active

@@ -23,7 +23,6 @@ from darkhorse.rollout.trajectory import Completion, FinishReason
 _PREFILL_TOKENS = 8192
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
-_POSITION_BLOCK = 64
 
 
 @dataclass
@@ -66,17 +65,12 @@ class LocalEngine:
         self.on_token = on_token
         self.weights_version = 0
         self.stop_token = policy.renderer.end_of_turn
-        self._cache: SlotCache | None = None
         self._kept: dict[tuple[int, int], _Kept] = {}
 
     def sync_weights(self, policy: Policy) -> None:
         """The weights are shared: only the version moves."""
         self.policy = policy
         self.weights_version += 1
-
-    def release(self) -> None:
-        """Give the cache's memory back, e.g. before an update."""
-        self._cache = None
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
         """See `Engine.generate`. Other coroutines run between decoding steps."""
@@ -91,11 +85,11 @@ class LocalEngine:
         waiting: deque[tuple[int, Request]] = deque()
         resumed: deque[tuple[_Sequence, _Kept]] = deque()
         live: list[_Sequence] = []
-        cache: SlotCache | None = None
+        model = self.policy.model
+        cache = SlotCache(model.config, model.dtype, model.device)
         taken = 0
         while taken < len(requests) or waiting or resumed or live:
             if taken < len(requests):
-                cache = self._room_for(requests[taken:], [request for _, request in waiting], cache)
                 # longest prompts first: sequences of like length share the batch, and attention spans the longest
                 fresh = sorted(enumerate(requests[taken:], taken), key=lambda pair: -len(pair[1].prompt))
                 taken = len(requests)
@@ -106,11 +100,9 @@ class LocalEngine:
                     else:
                         resumed.append((_resume(index, request, len(kept.tokens)), kept))
             self._kept.clear()
-            assert cache is not None
             while resumed and len(live) < self.max_sequences:
                 sequence, kept = resumed.popleft()
-                cache.add(kept.keys, kept.values)
-                live.append(sequence)
+                live.insert(cache.add(kept.keys, kept.values), sequence)
             if len(live) <= _REFILL_BELOW * self.max_sequences:
                 while waiting and self._fits(waiting[0][1], len(live)):
                     yield from self._admit(waiting, live, cache)
@@ -126,31 +118,6 @@ class LocalEngine:
         if kept is None or request.num_samples != 1 or list(request.prompt[: len(kept.tokens)]) != kept.tokens:
             return None
         return kept
-
-    def _room_for(self, fresh: Sequence[Request], waiting: Sequence[Request], cache: SlotCache | None) -> SlotCache:
-        """A cache with room for fresh requests beside the waiting ones and the sequences `cache` holds.
-
-        At the start of a call, when `cache` is None, the buffers of the last call serve again if they are large enough.
-        """
-        requests = [*fresh, *waiting]
-        samples = sum(request.num_samples for request in requests) + (cache.active if cache is not None else 0)
-        slots = max(min(self.max_sequences, samples), max(request.num_samples for request in requests))
-        positions = max(len(request.prompt) + request.sampling.max_tokens for request in requests)
-        positions += -positions % _POSITION_BLOCK
-        if self._cache is None or not self._cache.holds(slots, positions):
-            model = self.policy.model
-            if cache is None:
-                self._cache = None  # its memory first
-            else:
-                slots = max(slots, cache.keys_LSKTD.shape[1])
-                held = cache.keys_LSKTD.shape[3]  # by a quarter at least: growing copies everything
-                positions = max(positions, held + held // 4) if positions > held else held
-            self._cache = SlotCache(model.config, slots, positions, model.dtype, model.device)
-            if cache is not None:
-                self._cache.take_over(cache)
-        if cache is None:
-            self._cache.active = 0
-        return self._cache
 
     def _fits(self, request: Request, live: int) -> bool:
         return live == 0 or live + request.num_samples <= self.max_sequences
@@ -187,11 +154,10 @@ class LocalEngine:
                 draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
                 fresh.append(_Sequence(index, sample, request.prompt, request.sampling, draws))
                 prompt_of.append(number)
-                cache.add(prompt_keys, prompt_values)
+                live.insert(cache.add(prompt_keys, prompt_values), fresh[-1])
         last = torch.tensor([place.own.stop - 1 for place in places])
         logits = self._head(hidden[last])[prompt_of]
         self._draw(fresh, logits)
-        live.extend(fresh)
         yield from self._retire(live, cache)
 
     @torch.inference_mode()
@@ -238,7 +204,7 @@ class LocalEngine:
                     self.on_token(live[row].request, live[row].sample, token)
 
     def _retire(self, live: list[_Sequence], cache: SlotCache) -> Iterator[Completion]:
-        """Completions of the sequences that ended; the last live one moves into each freed slot."""
+        """Completions of the sequences that ended; another one moves into each freed slot."""
         for slot in reversed(range(len(live))):
             sequence = live[slot]
             reason = None if sequence.unread else self._finish_reason(sequence)
@@ -248,7 +214,7 @@ class LocalEngine:
             self._kept[sequence.request, sequence.sample] = _Kept(computed, *cache.copy(slot))
             moved = cache.remove(slot)
             live[slot] = live[moved]
-            live.pop()
+            del live[moved]
             yield Completion(
                 sequence.request, sequence.sample, sequence.tokens, sequence.logprobs, reason, self.weights_version
             )
