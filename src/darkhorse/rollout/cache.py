@@ -178,7 +178,8 @@ class _Part:
         scores = torch.bmm(query_SKQD.flatten(0, 1), keys.transpose(1, 2))
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32)).mul_(scaling)
         weights = scores.add_(self._mask(window, key_SKD.shape[1], scores)).softmax(-1).to(values.dtype)
-        return torch.bmm(weights, values).unflatten(0, (live, -1))
+        gathered_SKQD: Tensor = torch.bmm(weights, values).unflatten(0, (live, -1))
+        return gathered_SKQD
 
     def _mask(self, window: int | None, heads: int, like: Tensor) -> Tensor:
         """0 where a slot's token may look and `-inf` elsewhere, `[S * K, 1, T]`."""
