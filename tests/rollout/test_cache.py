@@ -1,0 +1,100 @@
+"""The slot cache against plain lists: sequences come, grow, and go in any order."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import LlamaConfig
+
+from darkhorse.rollout.cache import DecodePlan, SlotCache
+
+LAYERS, HEADS, KV_HEADS, CHANNELS = 2, 4, 2, 8
+CONFIG = LlamaConfig(
+    num_hidden_layers=LAYERS,
+    num_attention_heads=HEADS,
+    num_key_value_heads=KV_HEADS,
+    hidden_size=HEADS * CHANNELS,
+    head_dim=CHANNELS,
+)
+SCALING = 0.3
+
+Sequences = list[tuple[Tensor, Tensor]]
+
+
+def sequence(length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    keys, values = torch.randn(2, LAYERS, KV_HEADS, length, CHANNELS, dtype=torch.float64, generator=generator)
+    return keys, values
+
+
+def attended(query_HD: Tensor, keys_KTD: Tensor, values_KTD: Tensor, window: int | None) -> Tensor:
+    """One token's attention, head by head."""
+    out = []
+    for head, query_D in enumerate(query_HD):
+        kv_head = head // (HEADS // KV_HEADS)
+        keys_TD, values_TD = keys_KTD[kv_head], values_KTD[kv_head]
+        if window is not None:
+            keys_TD, values_TD = keys_TD[-window:], values_TD[-window:]
+        out.append((keys_TD @ query_D * SCALING).softmax(0) @ values_TD)
+    return torch.stack(out)
+
+
+@torch.inference_mode()
+def step(cache: SlotCache, held: Sequences, window: int | None, generator: torch.Generator) -> None:
+    """Decode one token of every sequence, and compare what it gathers."""
+    plan = DecodePlan(cache)
+    assert plan.position_ids[0].tolist() == [keys.shape[2] for keys, _ in held]
+    fresh = torch.randn(2, LAYERS, KV_HEADS, len(held), CHANNELS, dtype=torch.float64, generator=generator)
+    query_LHTD = torch.randn(LAYERS, HEADS, len(held), CHANNELS, dtype=torch.float64, generator=generator)
+    for slot, (keys, values) in enumerate(held):
+        more_keys, more_values = fresh[:, :, :, slot, None]
+        held[slot] = torch.cat([keys, more_keys], 2), torch.cat([values, more_values], 2)
+    for layer in range(LAYERS):
+        found_THD = plan.attend(layer, query_LHTD[layer], fresh[0, layer], fresh[1, layer], SCALING, window)
+        for slot, (keys, values) in enumerate(held):
+            expected_HD = attended(query_LHTD[layer, :, slot], keys[layer], values[layer], window)
+            torch.testing.assert_close(found_THD[slot], expected_HD)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), slots=st.integers(1, 5), window=st.sampled_from([None, 3]))
+def test_slots_follow_sequences_that_come_and_go(data: st.DataObject, slots: int, window: int | None) -> None:
+    generator = torch.Generator().manual_seed(0)
+    cache = SlotCache(CONFIG, slots, torch.float64, torch.device("cpu"))
+    held: Sequences = []
+    for _ in range(data.draw(st.integers(1, 8))):
+        for length in data.draw(st.lists(st.integers(1, 300), max_size=4)):
+            added = sequence(length, generator)
+            held.insert(cache.add(*added), added)
+        if held:
+            step(cache, held, window, generator)
+        for _ in range(data.draw(st.integers(0, len(held)))):
+            slot = data.draw(st.integers(0, len(held) - 1))
+            keys, values = cache.copy(slot)
+            assert torch.equal(keys, held[slot][0]) and torch.equal(values, held[slot][1])
+            moved = cache.remove(slot)
+            held[slot] = held[moved]
+            del held[moved]
+
+
+def test_sequences_outgrow_their_block() -> None:
+    generator = torch.Generator().manual_seed(1)
+    cache = SlotCache(CONFIG, 8, torch.float64, torch.device("cpu"))
+    held: Sequences = []
+    for length in (30, 50, 31):
+        added = sequence(length, generator)
+        held.insert(cache.add(*added), added)
+    assert len(cache.blocks) == 1
+    before = cache.blocks[0].positions
+    for _ in range(before):
+        step(cache, held, None, generator)
+    assert cache.blocks[0].positions > before
+
+
+def test_long_sequences_lie_apart_from_short_ones() -> None:
+    generator = torch.Generator().manual_seed(2)
+    cache = SlotCache(CONFIG, 8, torch.float64, torch.device("cpu"))
+    order = [cache.add(*sequence(length, generator)) for length in (20, 400, 25, 410)]
+    assert order == [0, 1, 1, 3]
+    assert [block.active for block in cache.blocks] == [2, 2]
