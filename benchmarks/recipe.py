@@ -27,7 +27,7 @@ from rich.table import Table
 
 from darkhorse.config.loading import load_recipe
 from darkhorse.config.recipe import Recipe
-from darkhorse.config.stages import RLStage, SFTStage
+from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage
 from darkhorse.recipe import run_recipe
 
 STAGE_1 = ("mathematics", "programming")
@@ -67,6 +67,9 @@ def seed_recipe(path: Path, seed: int, output: Path) -> Recipe:
     """The recipe as it runs for one seed."""
     recipe = load_recipe(path, [])
     recipe.seed, recipe.output, recipe.name = seed, str(output), f"seed{seed}"
+    # only what the claims need: temperature 1, after every stage
+    recipe.evaluation.greedy = []
+    recipe.evaluation.stages = [name for name, stage in recipe.stage.items() if not isinstance(stage, RewardModelStage)]
     return recipe
 
 
@@ -75,7 +78,7 @@ def run_all(path: Path, seeds: list[int], output: Path, jobs: int) -> dict[int, 
     threads = max((os.cpu_count() or 1) // jobs, 1)
     context = multiprocessing.get_context("spawn")
     found: dict[int, dict[str, Any]] = {}
-    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
+    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,), max_tasks_per_child=1) as pool:
         recipes = {pool.submit(run, seed_recipe(path, seed, output)): seed for seed in seeds}
         controls: dict[Future[dict[str, Any]], tuple[int, str]] = {}
         for done in as_completed(recipes):

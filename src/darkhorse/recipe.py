@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
 import time
@@ -22,6 +21,7 @@ from darkhorse.evals.summary import paired_figures, suite_figures
 from darkhorse.observe.progress import print_summary
 from darkhorse.observe.report import write_report
 from darkhorse.policy.loading import load_policy, resolve
+from darkhorse.policy.memory import release_freed_memory
 from darkhorse.policy.saving import write_file
 from darkhorse.rewards.reward_model import RewardModel, load_reward_model
 from darkhorse.tasks.build import build_mixture
@@ -181,7 +181,7 @@ class _Run:
             case RLStage():
                 seconds = self._run_rl(name, stage, source, base)
         self._finish(name, seconds)
-        gc.collect()
+        release_freed_memory()
 
     def _run_rl(self, name: str, stage: RLStage, source: str, base: str) -> float:
         mixture = build_mixture(self._sources(stage), self.recipe.seed, name)
@@ -214,6 +214,8 @@ class _Run:
         policy = load_policy(self.recipe.model, self._folder(stage, base))
         with open_workplace(self.recipe, policy) as place:
             rows = evaluate(place, config, stage, stage in config.greedy, self.recipe.seed)
+        del policy, place
+        release_freed_memory()
         write_file(path.with_suffix(".json"), json.dumps({"wall_seconds": time.monotonic() - started}))
         write_samples(path, rows)
         self._summarise()

@@ -56,6 +56,15 @@ def test_tokens_are_counted_per_stage() -> None:
     }
 
 
+def test_completions_left_out_of_the_update_are_sampled_all_the_same() -> None:
+    plan = recipe()
+    reason = plan.stage["reason"]
+    assert isinstance(reason, RLStage)
+    reason.num_updated = 3
+    row = next(row for row in estimate(plan).stages if row.name == "reason")
+    assert (row.tokens_sampled, row.tokens_trained) == (3 * 2 * 8 * 100, 3 * 2 * 3 * 100 + 3 * 2 * PROMPT_TOKENS)
+
+
 def test_operations_and_time_follow_from_tokens_and_devices() -> None:
     plan = recipe()
     plan.cluster.tflops = 2.0

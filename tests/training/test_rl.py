@@ -19,6 +19,7 @@ from darkhorse.config.rollout import AgentConfig, SamplingConfig
 from darkhorse.config.stages import RLStage
 from darkhorse.errors import UserError
 from darkhorse.rollout.local import LocalEngine
+from darkhorse.rollout.trajectory import Group
 from darkhorse.tasks.mixture import EndlessSource, Mixture
 from darkhorse.tasks.task import Task
 from darkhorse.training.losses import LOSSES
@@ -167,6 +168,21 @@ def test_an_update_follows_the_formula(kind):
     ratio = (exact - weights).exp().clamp(max=2.0).mean()
     assert metrics["sampling/importance_sampling_ratio/mean"] == pytest.approx(float(ratio), rel=1e-5)
     assert metrics["clip_ratio/high_mean"] == metrics["clip_ratio/low_mean"] == 0.0
+
+
+def test_an_update_can_be_cut_to_the_completions_that_vary_most():
+    trainer = trainer_of(varied, num_updated=2)
+    recorder = Recorder(trainer.policy.model)
+    groups, metrics = trainer.step(1, recorder)
+    telling = []
+    for group in groups:
+        lowest = min(group.trajectories, key=lambda t: t.reward)
+        highest = max(reversed(group.trajectories), key=lambda t: t.reward)
+        assert {id(t) for t in group.trajectories if t.advantage is not None} == {id(lowest), id(highest)}
+        telling.append(Group(group.task, [lowest, highest]))
+    tiny.assert_same_gradients(recorder.updates[0], wanted_gradients(trainer, telling))
+    assert metrics["completions/updated"] == 8
+    assert metrics["reward"] == pytest.approx(fmean(t.reward for group in groups for t in group.trajectories))
 
 
 def with_calls(task, sample, turn):

@@ -117,10 +117,11 @@ def _longest_completion(recipe: Recipe) -> int:
 def _stage_tokens(stage: StageConfig, longest: int) -> tuple[int, int]:
     """Tokens sampled and trained. Demonstrations and answers are taken to be as long as the longest completion."""
     if isinstance(stage, RLStage):
-        completions = stage.steps * stage.prompts_per_step * stage.num_generations
-        sampled = completions * stage.sampling.max_completion_length
+        groups = stage.steps * stage.prompts_per_step
+        sampled = groups * stage.num_generations * stage.sampling.max_completion_length
+        updated = groups * (stage.num_updated or stage.num_generations) * stage.sampling.max_completion_length
         # A group's prompt is computed once and shared by its completions.
-        return sampled, sampled + stage.steps * stage.prompts_per_step * PROMPT_TOKENS
+        return sampled, updated + groups * PROMPT_TOKENS
     sequence = min(longest + PROMPT_TOKENS, stage.micro_batch_tokens)
     sequences = stage.steps * stage.batch_size * (2 if isinstance(stage, RewardModelStage) else 1)
     return 0, sequences * sequence

@@ -77,6 +77,8 @@ class RLStage(_Training):
     """Groups that make one optimizer step."""
     num_generations: int = Field(default=8, ge=2)
     """Completions sampled for each prompt."""
+    num_updated: int | None = Field(default=None, ge=2)
+    """Completions of a group to learn from: those whose rewards vary most (PODS); all when unset."""
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
     """Sampling of rollouts."""
     loss_type: LossType = "dapo"

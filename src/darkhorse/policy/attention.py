@@ -54,25 +54,28 @@ def use_packed_attention(model: PreTrainedModel) -> None:
         raise ValueError(f"{type(model).__name__} does not support Transformers' attention registry")
 
 
-def plain_attention(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor, scaling: float) -> Tensor:
-    """Attention as two matrix products, scores and weights in float32.
+def plain_attention(query: Tensor, key: Tensor, value: Tensor, hiding: Tensor, scaling: float) -> Tensor:
+    """Attention as two batched matrix products; the softmax between them accumulates in float32.
 
     On a CPU this is faster than the fused kernel where queries are few or sequences short: the backward pass twice,
     decoding over dense buffers two to three times.
 
     Args:
-        query: `[..., Q, D]`.
-        key, value: `[..., T, D]`.
-        hidden: True where a query may not look, broadcastable to `[..., Q, T]`.
+        query: `[B, Q, D]`.
+        key, value: `[B, T, D]`.
+        hiding: 0 where a query may look and `-inf` where it may not, broadcastable to `[B, Q, T]`.
         scaling: of the scores.
 
     Returns:
-        `[..., Q, D]`.
+        `[B, Q, D]`.
     """
-    scores = torch.matmul(query, key.transpose(-1, -2))
-    scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scaling
-    weights = scores.masked_fill(hidden, float("-inf")).softmax(-1).to(value.dtype)
-    return torch.matmul(weights, value)
+    scores = torch.baddbmm(hiding, query * scaling, key.transpose(1, 2))
+    return torch.bmm(scores.softmax(-1), value)
+
+
+def hiding(hidden: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to scores so that `hidden` places get no weight."""
+    return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, float("-inf"))
 
 
 def _attention(

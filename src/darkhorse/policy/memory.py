@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
@@ -20,10 +21,8 @@ def keep_freed_memory() -> bool:
     kept, in pages of 2 MiB, avoids nearly all of them. Address space is reserved, memory is not touched. Returns
     whether the allocator took the settings (glibc only).
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "mallopt"):
+    libc = _glibc()
+    if libc is None:
         return False
     settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}  # -1 turns trimming off
     if not all(libc.mallopt(option, value) for option, value in settings.items()):
@@ -38,3 +37,18 @@ def keep_freed_memory() -> bool:
         libc.madvise(start, _HEAP - _PAGE, _MADV_HUGEPAGE)
         libc.free(block)
     return True
+
+
+def release_freed_memory() -> None:
+    """Give freed memory back to the system, so that fragments left by one stage do not add to those of the next."""
+    gc.collect()
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc if hasattr(libc, "mallopt") else None

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from darkhorse.policy.attention import attention_plan, plain_attention
+from darkhorse.policy.attention import attention_plan, hiding, plain_attention
 
 _PLAIN_KEYS = 1024
 """Most keys for which a score of every pair is held."""
@@ -179,7 +179,7 @@ class PackedPlan:
         return _gather(out.transpose(0, 1).flatten(1, 2), unpad, pad, padding)
 
     def _mask(self, queries: int, keys: int, repeat: int, window: int | None, like: Tensor) -> Tensor:
-        """Who may not look at whom, `[repeat * queries, keys]`: the queries are the last rows of the keys."""
+        """What hides later keys, `[repeat * queries, keys]`: the queries are the last rows of the keys."""
         key = (queries, keys, repeat, window)
         if key not in self._masks:
             row = torch.arange(keys - queries, keys, device=like.device)[:, None]
@@ -187,22 +187,25 @@ class PackedPlan:
             hidden = column > row
             if window is not None:
                 hidden |= column <= row - window
-            self._masks[key] = hidden.repeat(repeat, 1)
+            self._masks[key] = hiding(hidden, like.dtype).repeat(repeat, 1)
         return self._masks[key]
 
 
 def _grouped_attention(
-    query_GHLD: Tensor, key_GKSD: Tensor, value_GKSD: Tensor, hidden_QS: Tensor, scaling: float
+    query_GHLD: Tensor, key_GKSD: Tensor, value_GKSD: Tensor, hiding_QS: Tensor, scaling: float
 ) -> Tensor:
     """Masked attention, `[G, H, L, D]`. Query heads that share a key-value head become extra query rows, so that no
-    key or value is repeated; `hidden_QS` has a row for each of them.
+    key or value is repeated; `hiding_QS` has a row for each of them.
     """
     length, kv_heads = query_GHLD.shape[2], key_GKSD.shape[1]
     query = query_GHLD.unflatten(1, (kv_heads, -1)).flatten(2, 3)
     if query.device.type == "cpu" and key_GKSD.shape[2] <= _PLAIN_KEYS:
-        out = plain_attention(query, key_GKSD, value_GKSD, hidden_QS, scaling)
+        flat = plain_attention(
+            query.flatten(0, 1), key_GKSD.flatten(0, 1), value_GKSD.flatten(0, 1), hiding_QS, scaling
+        )
+        out = flat.unflatten(0, query.shape[:2])
     else:
-        out = F.scaled_dot_product_attention(query, key_GKSD, value_GKSD, attn_mask=~hidden_QS, scale=scaling)
+        out = F.scaled_dot_product_attention(query, key_GKSD, value_GKSD, attn_mask=hiding_QS, scale=scaling)
     by_head: Tensor = out.unflatten(2, (-1, length)).flatten(1, 2)
     return by_head
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PretrainedConfig
 
-from darkhorse.policy.attention import plain_attention
+from darkhorse.policy.attention import hiding, plain_attention
 
 _BLOCK = 64
 _STEP = 64
@@ -178,20 +178,21 @@ class _Part:
         live = len(self._rows)
         keys = keys_SKTD[:live].flatten(0, 1)
         values = values_SKTD[:live].flatten(0, 1)
-        hidden = self._hidden(window, key_SKD.shape[1])
-        gathered = plain_attention(query_SKQD.flatten(0, 1), keys, values, hidden, scaling)
+        mask = self._hiding(window, keys_SKTD)
+        gathered = plain_attention(query_SKQD.flatten(0, 1), keys, values, mask, scaling)
         gathered_SKQD: Tensor = gathered.unflatten(0, (live, -1))
         return gathered_SKQD
 
-    def _hidden(self, window: int | None, heads: int) -> Tensor:
-        """True where a slot's token may not look, `[S * K, 1, T]`."""
+    def _hiding(self, window: int | None, like_SKTD: Tensor) -> Tensor:
+        """What hides the places where a slot's token may not look, `[S * K, 1, T]`."""
         if window not in self._masks:
             column = torch.arange(self._block.positions, device=self.positions_S.device)[None]
             position = self.positions_S[:, None]
             hidden_ST = column > position
             if window is not None:
                 hidden_ST |= column <= position - window
-            self._masks[window] = hidden_ST.repeat_interleave(heads, 0)[:, None]
+            mask_ST = hiding(hidden_ST, like_SKTD.dtype)
+            self._masks[window] = mask_ST.repeat_interleave(like_SKTD.shape[1], 0)[:, None]
         return self._masks[window]
 
 

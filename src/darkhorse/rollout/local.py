@@ -20,7 +20,7 @@ from darkhorse.rollout.prefill import pack_prompts
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
-_PREFILL_TOKENS = 8192
+_PREFILL_TOKENS = 2048
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
 

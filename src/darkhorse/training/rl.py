@@ -31,6 +31,7 @@ from darkhorse.rollout.trajectory import Group, Trajectory
 from darkhorse.tasks.mixture import Mixture
 from darkhorse.training.advantages import ADVANTAGES
 from darkhorse.training.batches import micro_batches
+from darkhorse.training.downsampling import max_variance
 from darkhorse.training.losses import LOSSES, LossConfig, LossInputs, Normaliser, mean_metrics
 from darkhorse.training.optimizer import MasterOptimizer
 from darkhorse.training.stage_run import StageRun
@@ -125,16 +126,25 @@ class RLTrainer:
         return everything, kept
 
     def _set_advantages(self, groups: Sequence[Group]) -> None:
-        rewards = [torch.tensor([t.reward for t in _rewarded(group)], dtype=torch.float64) for group in groups]
+        chosen = [self._choose(group) for group in groups]
+        rewards = [torch.tensor([t.reward for t in members], dtype=torch.float64) for members in chosen]
         advantages = ADVANTAGES[self.settings.advantage](rewards, scale_rewards=self.settings.scale_rewards)
-        for group, values in zip(groups, advantages, strict=True):
-            for trajectory, value in zip(_rewarded(group), values.tolist(), strict=True):
+        for members, values in zip(chosen, advantages, strict=True):
+            for trajectory, value in zip(members, values.tolist(), strict=True):
                 trajectory.advantage = value
+
+    def _choose(self, group: Group) -> list[Trajectory]:
+        """The trajectories to learn from: those with a reward, or the most telling of them."""
+        members = _rewarded(group)
+        if self.settings.num_updated is None:
+            return members
+        rewards = [t.reward for t in members if t.reward is not None]
+        return [members[place] for place in max_variance(rewards, self.settings.num_updated)]
 
     def _update(self, step: int, groups: Sequence[Group], optimizer: MasterOptimizer) -> dict[str, float]:
         """Optimizer steps on equal shares of the groups; a share without groups only moves the step counter."""
         updates = self.settings.updates_per_rollout
-        segments = [_segment(group) for group in groups if _rewarded(group)]
+        segments = [_segment(group) for group in groups if _learned(group)]
         old = self._old_logprobs(segments) if updates > 1 else None
         sums: dict[str, float] = defaultdict(float)
         metrics: dict[str, float] = {"grad_norm": 0.0, "learning_rate": 0.0}
@@ -200,7 +210,7 @@ class RLTrainer:
 
 @dataclass(frozen=True)
 class _Packed:
-    """A group ready for the update: its rewarded trajectories share one prompt."""
+    """A group ready for the update: the trajectories to learn from share one prompt."""
 
     segment: Segment
     members: list[Trajectory]
@@ -210,13 +220,17 @@ def _rewarded(group: Group) -> list[Trajectory]:
     return [trajectory for trajectory in group.trajectories if trajectory.reward is not None]
 
 
+def _learned(group: Group) -> list[Trajectory]:
+    return [trajectory for trajectory in group.trajectories if trajectory.advantage is not None]
+
+
 def _has_signal(group: Group) -> bool:
     rewards = [t.reward for t in _rewarded(group) if t.reward is not None]
     return len(rewards) >= 2 and max(rewards) - min(rewards) > 1e-6
 
 
 def _segment(group: Group) -> _Packed:
-    members = _rewarded(group)
+    members = _learned(group)
     return _Packed(Segment(members[0].prompt_tokens, [t.tokens for t in members]), members)
 
 
@@ -256,6 +270,7 @@ def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str,
         "completions/clipped_ratio": fmean(t.finish_reason == "length" for t in trajectories),
         "groups/sampled": float(len(groups)),
         "groups/kept": float(len(kept)),
+        "completions/updated": float(sum(len(_learned(group)) for group in kept)),
         "num_tokens": float(sum(lengths)),
     }
     by_verifier: dict[str, list[Trajectory]] = defaultdict(list)
