@@ -3,29 +3,31 @@
 For every seed the recipe runs as `darkhorse train` would run it. Two controls then start from the same cold start and
 take as many optimizer steps as stage 1: supervised fine-tuning continued on the same tasks' demonstrations, and the
 same reinforcement learning with rewards that are coin flips. All are measured on the same held-out prompts at
-temperature 1. Finished parts are kept, so the script can be stopped and started again. With `--jobs 2` two parts run
-beside each other on half of the cores each, which wastes fewer of them on what does not run in parallel.
+temperature 1. Finished parts are kept, so the script can be stopped and started again; seeds already in the JSON file
+are shown with the new ones. With `--jobs 2` two parts run beside each other on half of the cores each, which wastes
+fewer of them on what does not run in parallel.
 
-    python benchmarks/recipe.py --seeds 0 1 2 --jobs 2 --json benchmarks/out/recipe.json
+    python benchmarks/recipe.py --seeds 0 1 2 --jobs 2 --json benchmarks/results/recipe.json
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import multiprocessing
 import os
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from darkhorse.config.loading import load_recipe
+from darkhorse.config.loading import dump_recipe, load_recipe
 from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage
 from darkhorse.recipe import run_recipe
@@ -33,6 +35,9 @@ from darkhorse.recipe import run_recipe
 STAGE_1 = ("mathematics", "programming")
 GENERAL = ("instructions", "function_calls", "tools", "preference")
 CONTROLS = ("sft_continued", "random_reward")
+
+Seeds: TypeAlias = dict[int, dict[str, dict[str, float]]]
+"""Accuracy at temperature 1 by seed, stage (or control) and suite."""
 
 
 def control(recipe: Recipe, kind: str) -> Recipe:
@@ -73,8 +78,23 @@ def seed_recipe(path: Path, seed: int, output: Path) -> Recipe:
     return recipe
 
 
-def run_all(path: Path, seeds: list[int], output: Path, jobs: int) -> dict[int, dict[str, dict[str, float]]]:
-    """All stages and controls of all seeds: `{seed: {stage: {suite: accuracy at temperature 1}}}`."""
+def earlier(path: Path | None, recipe: str) -> Seeds:
+    """The seeds of an earlier run that wrote the same JSON file; ends the program if its recipe was another one."""
+    if path is None or not path.exists():
+        return {}
+    written = json.loads(path.read_text())
+    if written["recipe"] != recipe:
+        raise SystemExit(f"{path} holds figures of another recipe. Name another file with --json, or remove it.")
+    return {int(seed): stages for seed, stages in written["seeds"].items()}
+
+
+def digest(path: Path) -> str:
+    """Of the resolved recipe, so that figures of different ones are not mixed up."""
+    return hashlib.sha256(dump_recipe(load_recipe(path, [])).encode()).hexdigest()[:16]
+
+
+def run_all(path: Path, seeds: list[int], output: Path, jobs: int) -> Seeds:
+    """All stages and controls of all seeds."""
     threads = max((os.cpu_count() or 1) // jobs, 1)
     context = multiprocessing.get_context("spawn")
     found: dict[int, dict[str, Any]] = {}
@@ -111,7 +131,7 @@ def mean_of(stages: dict[str, dict[str, float]], stage: str, suites: tuple[str, 
     return 100 * fmean(stages[stage][suite] for suite in suites)
 
 
-def figures(seeds: dict[int, dict[str, dict[str, float]]]) -> dict[str, Any]:
+def figures(seeds: Seeds) -> dict[str, Any]:
     """The claims, each as a mean over the seeds in percentage points."""
 
     def gain(after: str, before: str, suites: tuple[str, ...]) -> float:
@@ -128,7 +148,7 @@ def figures(seeds: dict[int, dict[str, dict[str, float]]]) -> dict[str, Any]:
     }
 
 
-def print_table(seeds: dict[int, dict[str, dict[str, float]]]) -> None:
+def print_table(seeds: Seeds) -> None:
     """Accuracy in percent at temperature 1, by seed and stage."""
     table = Table(title="held-out accuracy in %, temperature 1")
     columns = {"stage 1": STAGE_1, "general": GENERAL, **{suite: (suite,) for suite in (*STAGE_1, *GENERAL)}}
@@ -154,7 +174,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="parts run at once")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    seeds = run_all(arguments.recipe, arguments.seeds, arguments.output, arguments.jobs)
+    recipe = digest(arguments.recipe)
+    known = earlier(arguments.json, recipe)
+    measured = run_all(arguments.recipe, arguments.seeds, arguments.output, arguments.jobs)
+    seeds = dict(sorted((known | measured).items()))
     print_table(seeds)
     result = figures(seeds)
     for claim, value in result.items():
@@ -162,7 +185,7 @@ def main() -> None:
             print(f"{claim}: {json.dumps(value)}")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1))
+        arguments.json.write_text(json.dumps({"recipe": recipe, **result}, indent=1))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import LlamaConfig
 
-from darkhorse.rollout.cache import DecodePlan, SlotCache
+from darkhorse.rollout.cache import Buffers, DecodePlan, SlotCache
 
 LAYERS, HEADS, KV_HEADS, CHANNELS = 2, 4, 2, 8
 CONFIG = LlamaConfig(
@@ -61,7 +61,7 @@ def step(cache: SlotCache, held: Sequences, window: int | None, generator: torch
 @given(data=st.data(), slots=st.integers(1, 5), window=st.sampled_from([None, 3]))
 def test_slots_follow_sequences_that_come_and_go(data: st.DataObject, slots: int, window: int | None) -> None:
     generator = torch.Generator().manual_seed(0)
-    cache = SlotCache(CONFIG, slots, torch.float64, torch.device("cpu"))
+    cache = SlotCache(CONFIG, slots, Buffers(torch.float64, torch.device("cpu")))
     held: Sequences = []
     for _ in range(data.draw(st.integers(1, 8))):
         for length in data.draw(st.lists(st.integers(1, 300), max_size=4)):
@@ -80,7 +80,7 @@ def test_slots_follow_sequences_that_come_and_go(data: st.DataObject, slots: int
 
 def test_sequences_outgrow_their_block() -> None:
     generator = torch.Generator().manual_seed(1)
-    cache = SlotCache(CONFIG, 8, torch.float64, torch.device("cpu"))
+    cache = SlotCache(CONFIG, 8, Buffers(torch.float64, torch.device("cpu")))
     held: Sequences = []
     for length in (30, 50, 31):
         added = sequence(length, generator)
@@ -94,7 +94,25 @@ def test_sequences_outgrow_their_block() -> None:
 
 def test_long_sequences_lie_apart_from_short_ones() -> None:
     generator = torch.Generator().manual_seed(2)
-    cache = SlotCache(CONFIG, 8, torch.float64, torch.device("cpu"))
+    cache = SlotCache(CONFIG, 8, Buffers(torch.float64, torch.device("cpu")))
     order = [cache.add(*sequence(length, generator)) for length in (20, 400, 25, 410)]
     assert order == [0, 1, 1, 3]
     assert [block.active for block in cache.blocks] == [2, 2]
+
+
+def test_a_buffer_is_handed_out_again_but_not_for_something_much_smaller() -> None:
+    buffers = Buffers(torch.float32, torch.device("cpu"))
+    first = buffers.take((2, 30))
+    place = first.data_ptr()
+    buffers.give(first)
+    small = buffers.take((3, 4))
+    assert small.data_ptr() != place
+    again = buffers.take((5, 10))
+    assert again.data_ptr() == place and again.shape == (5, 10) and again.is_contiguous()
+
+
+def test_a_buffer_too_small_for_what_comes_is_let_go() -> None:
+    buffers = Buffers(torch.float32, torch.device("cpu"))
+    for size in (10, 20, 40):
+        buffers.give(buffers.take((size,)))
+    assert [len(buffer) for buffer in buffers._free] == [40]

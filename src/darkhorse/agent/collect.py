@@ -47,23 +47,34 @@ async def collect_groups(
 ) -> list[Group]:
     """Run and judge `num_generations` episodes of every task; arguments as in `run_episodes`.
 
+    An episode is judged as soon as it ends, while the others are still being decoded.
+
     Raises:
         UserError: if a task names a verifier that does not exist.
     """
-    episodes = await run_episodes(
-        place.engine,
-        place.renderer,
-        tasks,
-        num_generations,
-        sampling,
-        seeds,
-        place.tools,
-        place.agent,
-        on_first_turn,
-    )
-    groups = [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
-    await asyncio.gather(*(_judge(group.task, t, place.context) for group in groups for t in group.trajectories))
-    return groups
+    judging: list[asyncio.Task[None]] = []
+
+    def judge_now(task: Task, trajectory: Trajectory) -> None:
+        judging.append(asyncio.create_task(_judge(task, trajectory, place.context)))
+
+    try:
+        episodes = await run_episodes(
+            place.engine,
+            place.renderer,
+            tasks,
+            num_generations,
+            sampling,
+            seeds,
+            place.tools,
+            place.agent,
+            on_first_turn,
+            judge_now,
+        )
+        await asyncio.gather(*judging)
+    finally:
+        for unfinished in judging:
+            unfinished.cancel()
+    return [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
 
 
 async def _judge(task: Task, trajectory: Trajectory, context: Context) -> None:

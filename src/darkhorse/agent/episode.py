@@ -45,6 +45,7 @@ async def run_episodes(
     tools: Mapping[str, Tool],
     config: AgentConfig,
     on_first_turn: Callable[[], None] | None = None,
+    on_end: Callable[[Task, Trajectory], None] | None = None,
 ) -> list[list[Trajectory]]:
     """Run `num_generations` episodes of every task.
 
@@ -62,6 +63,7 @@ async def run_episodes(
         tools: executable tools by name.
         config: limits of episodes.
         on_first_turn: called as each episode's first turn ends, e.g. to show progress.
+        on_end: called as each episode ends, while others still go on.
 
     Returns:
         Trajectories by task, in order; not yet judged.
@@ -90,6 +92,8 @@ async def run_episodes(
             takers.append([episode])
             ended = (completion.request, completion.sample)
             requests.append(Request(tokens, replace(episode.sampling, seed=seed), continues=ended))
+        elif on_end is not None:
+            on_end(episode.task, episode.trajectory)
     return [[episode.trajectory for episode in group] for group in episodes]
 
 

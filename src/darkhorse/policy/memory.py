@@ -5,7 +5,11 @@ from __future__ import annotations
 import ctypes
 import functools
 import gc
+import mmap
 import sys
+
+import torch
+from torch import Tensor
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 _MADV_HUGEPAGE = 14
@@ -45,6 +49,17 @@ def release_freed_memory() -> None:
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(0)
+
+
+def mapped_zeros(count: int, dtype: torch.dtype) -> Tensor:
+    """Zeros on a mapping of their own, in huge pages where there are any: for large buffers that live long.
+
+    Among what else comes and goes on the heap they would leave it in pieces.
+    """
+    mapping = mmap.mmap(-1, count * dtype.itemsize)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        mapping.madvise(mmap.MADV_HUGEPAGE)
+    return torch.frombuffer(mapping, dtype=dtype, count=count)
 
 
 def _glibc() -> ctypes.CDLL | None:

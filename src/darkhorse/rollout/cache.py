@@ -5,26 +5,63 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
+from math import prod
 
 import torch
 from torch import Tensor
 from transformers import PretrainedConfig
 
 from darkhorse.policy.attention import hiding, plain_attention
+from darkhorse.policy.memory import mapped_zeros
 
 _BLOCK = 64
 _STEP = 64
 """Positions are added to a block so many at a time."""
+_SPARE = 1.5
+"""A free buffer serves what is at most so many times smaller."""
+
+
+class Buffers:
+    """Memory for keys and values, kept when it is freed and handed out again.
+
+    Blocks come, grow and go all the time, and memory faults in page by page whenever it is fresh.
+    """
+
+    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
+        self.dtype, self.device = dtype, device
+        self._free: list[Tensor] = []
+
+    def take(self, shape: tuple[int, ...]) -> Tensor:
+        """A contiguous tensor of finite values, on the smallest free buffer that is not much too large."""
+        size = prod(shape)
+        fitting = [place for place, buffer in enumerate(self._free) if size <= len(buffer) <= _SPARE * size]
+        if fitting:
+            buffer = self._free.pop(min(fitting, key=lambda place: len(self._free[place])))
+        else:
+            self._free = [buffer for buffer in self._free if len(buffer) > size]  # too small for what comes now
+            buffer = self._fresh(size)
+        return buffer[:size].view(shape)
+
+    def _fresh(self, size: int) -> Tensor:
+        # zeros: what lies behind a sequence's end gets a weight of zero, and must be finite for that
+        if self.device.type == "cpu":
+            return mapped_zeros(size, self.dtype)
+        return torch.zeros(size, dtype=self.dtype, device=self.device)
+
+    def give(self, tensor: Tensor) -> None:
+        """Take a tensor back that `take` gave, with all of the buffer it lies on."""
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        self._free.append(tensor.as_strided((size,), (1,), 0))
 
 
 class _Block:
     """Dense buffers `[L, S, K, T, D]` of slots of like length; the first `active` ones are live."""
 
-    def __init__(self, shape_LSKTD: tuple[int, int, int, int, int], dtype: torch.dtype, device: torch.device) -> None:
-        # zeros: what lies behind a sequence's end gets a weight of zero, and must be finite for that
-        self.keys_LSKTD = torch.zeros(shape_LSKTD, dtype=dtype, device=device)
-        self.values_LSKTD = torch.zeros(shape_LSKTD, dtype=dtype, device=device)
-        self.lengths_S = torch.zeros(shape_LSKTD[1], dtype=torch.long, device=device)
+    def __init__(self, shape_LSKTD: tuple[int, int, int, int, int], buffers: Buffers) -> None:
+        self._buffers = buffers
+        self.keys_LSKTD = buffers.take(shape_LSKTD)
+        self.values_LSKTD = buffers.take(shape_LSKTD)
+        self.lengths_S = torch.zeros(shape_LSKTD[1], dtype=torch.long, device=buffers.device)
         self.active = 0
 
     @property
@@ -44,9 +81,15 @@ class _Block:
 
     def _longer(self, buffer_LSKTD: Tensor) -> Tensor:
         layers, slots, heads, positions, channels = buffer_LSKTD.shape
-        longer = buffer_LSKTD.new_zeros(layers, slots, heads, positions + _STEP, channels)
+        longer = self._buffers.take((layers, slots, heads, positions + _STEP, channels))
         longer[:, : self.active, :, :positions] = buffer_LSKTD[:, : self.active]
+        self._buffers.give(buffer_LSKTD)
         return longer
+
+    def free(self) -> None:
+        """Give the buffers back."""
+        self._buffers.give(self.keys_LSKTD)
+        self._buffers.give(self.values_LSKTD)
 
     def add(self, keys_LKTD: Tensor, values_LKTD: Tensor) -> int:
         row, length = self.active, keys_LKTD.shape[2]
@@ -79,14 +122,14 @@ class SlotCache:
     Args:
         config: of the model (`num_hidden_layers`, `num_key_value_heads`, `head_dim`).
         slots: how many will be used at once, roughly; blocks are no larger.
-        dtype, device: of keys and values.
+        buffers: where the memory comes from and goes back to.
     """
 
-    def __init__(self, config: PretrainedConfig, slots: int, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, config: PretrainedConfig, slots: int, buffers: Buffers) -> None:
         self._block_slots = min(_BLOCK, max(slots, 1))
         self._layers, self._heads = config.num_hidden_layers, config.num_key_value_heads
         self._channels = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self._dtype, self._device = dtype, device
+        self._buffers = buffers
         self.blocks: list[_Block] = []
 
     @torch.inference_mode()
@@ -98,7 +141,7 @@ class SlotCache:
             positions = length + _STEP // 2
             positions += -positions % _STEP
             shape = (self._layers, self._block_slots, self._heads, positions, self._channels)
-            self.blocks.append(_Block(shape, self._dtype, self._device))
+            self.blocks.append(_Block(shape, self._buffers))
         return self._starts()[number] + self.blocks[number].add(keys_LKTD, values_LKTD)
 
     @torch.inference_mode()
@@ -117,6 +160,7 @@ class SlotCache:
         block, row = self._find(slot)
         moved = slot - row + block.remove(row)
         if block.active == 0:
+            block.free()
             self.blocks.remove(block)
         return moved
 

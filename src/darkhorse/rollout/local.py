@@ -14,7 +14,7 @@ from torch import Tensor
 from darkhorse.policy.attention import attention_plan
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.packing import PackedPlan
-from darkhorse.rollout.cache import DecodePlan, SlotCache
+from darkhorse.rollout.cache import Buffers, DecodePlan, SlotCache
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.rollout.prefill import pack_prompts
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
@@ -23,6 +23,8 @@ from darkhorse.rollout.trajectory import Completion, FinishReason
 _PREFILL_TOKENS = 2048
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
+_TURNS = 8
+"""Turns that other coroutines get between decoding steps: a request to a verifier takes several to be sent."""
 
 
 @dataclass
@@ -66,6 +68,7 @@ class LocalEngine:
         self.weights_version = 0
         self.stop_token = policy.renderer.end_of_turn
         self._kept: dict[tuple[int, int], _Kept] = {}
+        self._buffers = Buffers(policy.model.dtype, policy.model.device)
 
     def sync_weights(self, policy: Policy) -> None:
         """The weights are shared: only the version moves."""
@@ -76,7 +79,8 @@ class LocalEngine:
         """See `Engine.generate`. Other coroutines run between decoding steps."""
         for completion in self._run(requests):
             if completion is None:
-                await asyncio.sleep(0)
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
             else:
                 yield completion
 
@@ -87,7 +91,7 @@ class LocalEngine:
         live: list[_Sequence] = []
         model = self.policy.model
         slots = min(self.max_sequences, sum(request.num_samples for request in requests))
-        cache = SlotCache(model.config, slots, model.dtype, model.device)
+        cache = SlotCache(model.config, slots, self._buffers)
         taken = 0
         while taken < len(requests) or waiting or resumed or live:
             if taken < len(requests):

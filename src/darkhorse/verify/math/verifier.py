@@ -9,6 +9,7 @@ from darkhorse.chat.reasoning import Response
 from darkhorse.tasks.task import Task
 from darkhorse.verify.math.extraction import gold_answer, last_boxed, unboxed_answer
 from darkhorse.verify.math.fast import decide_fast
+from darkhorse.verify.math.undone import left_undone
 from darkhorse.verify.registry import Context, register
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 from darkhorse.verify.workers import WorkerError, WorkerPool, WorkerTimeout
@@ -55,6 +56,8 @@ class MathVerifier:
             return Scored(0.0, "The boxed answer is empty.", detail)
         if len(answer) > MAX_ANSWER_LENGTH:
             return Scored(0.0, f"The answer has more than {MAX_ANSWER_LENGTH} characters.", detail)
+        if left_undone(gold, answer):
+            return Scored(0.0, "The answer leaves the arithmetic undone.", detail)
         decision = decide_fast(gold, answer)
         if decision is not None:
             return _scored(decision, detail)
