@@ -38,7 +38,7 @@ def test_freed_memory_is_kept_and_serves_again_until_it_is_released() -> None:
     code = [sys.executable, "-c", textwrap.dedent(_MEASURED)]
     kept, again, released = map(int, subprocess.run(code, capture_output=True, text=True, check=True).stdout.split())
     assert kept >= 2500
-    assert again < 1.2 * kept
+    assert again < 1.5 * kept  # without what was kept it would be twice as much
     assert released < 0.1 * kept
 
 
