@@ -16,8 +16,8 @@ def left_undone(gold: str, answer: str) -> bool:
     r"""Whether the gold is a plain number but the answer only says how to get it.
 
     `93 + 92`, `3 \cdot 58`, `(3)(58)`, `12/4` for 3 and `\gcd(12, 18)` equal their results, and a policy rewarded for
-    them learns to copy the question into the box. Numbers in any notation, fractions for a gold that is none too,
-    and what stands before the last equals sign of `x = 5` are no arithmetic.
+    them learns to copy the question into the box. Numbers in any notation, fractions that are no whole number or
+    whose gold is a fraction, and what stands before the last equals sign of `x = 5` are no arithmetic.
     """
     gold_body, gold_unit = split_unit(normalise(gold))
     gold_number = read_number(gold_body)
@@ -26,7 +26,7 @@ def left_undone(gold: str, answer: str) -> bool:
     body = split_unit(normalise(answer))[0].strip()
     number = read_number(body)
     if number is not None:
-        return gold_number.value.denominator == 1 and number.value.denominator == 1 and _is_quotient(body)
+        return number.value.denominator == 1 and _is_quotient(body) and not _is_quotient(gold_body)
     try:
         tokens = tokenize(body)[:-1]
     except Unreadable:
