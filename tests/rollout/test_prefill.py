@@ -47,3 +47,11 @@ def test_a_long_common_beginning_is_packed_once() -> None:
 def test_short_common_beginnings_are_not_worth_sharing() -> None:
     segments, _ = pack_prompts([[1, 2, 3, number] for number in range(4)])
     assert len(segments) == 4
+
+
+def test_beginnings_are_shared_where_that_leaves_the_fewest_tokens() -> None:
+    head, first, second = list(range(40)), list(range(100, 260)), list(range(300, 460))
+    prompts = [[*head, *body, number, number] for body in (first, second) for number in range(5)]
+    segments, _ = pack_prompts(prompts)
+    assert [len(segment.prompt) for segment in segments] == [200, 200]
+    assert len(packed_row(segments)) == 2 * 200 + 10 * 2

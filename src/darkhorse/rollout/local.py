@@ -12,17 +12,20 @@ import torch
 from torch import Tensor
 
 from darkhorse.policy.attention import attention_plan
+from darkhorse.policy.blocked_linears import BlockedLinears
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.packing import PackedPlan
 from darkhorse.rollout.cache import Buffers, DecodePlan, SlotCache
 from darkhorse.rollout.engine import Request, SamplingParams
-from darkhorse.rollout.prefill import pack_prompts
+from darkhorse.rollout.prefill import common_beginning, pack_prompts
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
 _PREFILL_TOKENS = 2048
+"""About how many tokens are read at once, common beginnings counted once: what stays in the processor's caches."""
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
+_LIKE_LENGTH = 64
 _TURNS = 8
 """Turns that other coroutines get between decoding steps: a request to a verifier takes several to be sent."""
 
@@ -69,6 +72,7 @@ class LocalEngine:
         self.stop_token = policy.renderer.end_of_turn
         self._kept: dict[tuple[int, int], _Kept] = {}
         self._buffers = Buffers(policy.model.dtype, policy.model.device)
+        self._linears = BlockedLinears(policy.model)
 
     def sync_weights(self, policy: Policy) -> None:
         """The weights are shared: only the version moves."""
@@ -90,13 +94,13 @@ class LocalEngine:
         resumed: deque[tuple[_Sequence, _Kept]] = deque()
         live: list[_Sequence] = []
         model = self.policy.model
+        self._linears = BlockedLinears(model)
         slots = min(self.max_sequences, sum(request.num_samples for request in requests))
         cache = SlotCache(model.config, slots, self._buffers)
         taken = 0
         while taken < len(requests) or waiting or resumed or live:
             if taken < len(requests):
-                # longest prompts first: sequences of like length share the batch, and attention spans the longest
-                fresh = sorted(enumerate(requests[taken:], taken), key=lambda pair: -len(pair[1].prompt))
+                fresh = sorted(enumerate(requests[taken:], taken), key=lambda pair: _order(pair[1].prompt))
                 taken = len(requests)
                 for index, request in reversed(fresh):
                     kept = self._kept_for(request)
@@ -137,7 +141,8 @@ class LocalEngine:
         while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < _PREFILL_TOKENS):
             index, request = waiting.popleft()
             admitted.append((index, request))
-            tokens += len(request.prompt)
+            before = admitted[-2][1].prompt if len(admitted) > 1 else ()
+            tokens += len(request.prompt) - common_beginning(before, request.prompt)
             samples += request.num_samples
         keys: dict[int, Tensor] = {}
         values: dict[int, Tensor] = {}
@@ -174,7 +179,7 @@ class LocalEngine:
 
     def _forward(self, plan: PackedPlan | DecodePlan, tokens: Tensor, positions: Tensor) -> Tensor:
         model = self.policy.model
-        with attention_plan(plan):
+        with attention_plan(plan), self._linears.active():
             output = model.base_model(
                 input_ids=tokens.to(model.device), position_ids=positions.to(model.device), use_cache=False
             )
@@ -182,7 +187,8 @@ class LocalEngine:
         return hidden
 
     def _head(self, hidden: Tensor) -> Tensor:
-        logits: Tensor = self.policy.model.get_output_embeddings()(hidden)
+        with self._linears.active():
+            logits: Tensor = self.policy.model.get_output_embeddings()(hidden)
         return logits.float()
 
     @torch.inference_mode()
@@ -232,6 +238,13 @@ class LocalEngine:
             if any(stop in text for stop in sequence.sampling.stop):
                 return "stop"
         return "length" if len(sequence.tokens) >= sequence.sampling.max_tokens else None
+
+
+def _order(prompt: Sequence[int]) -> tuple[int, list[int]]:
+    """Sort key by which prompts are read: longest first, since sequences of like length share a block of the cache;
+    those of about the same length by their tokens, so that common beginnings stand together and are computed once.
+    """
+    return -(len(prompt) // _LIKE_LENGTH), list(prompt)
 
 
 def _resume(index: int, request: Request, computed: int) -> _Sequence:

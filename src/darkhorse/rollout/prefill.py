@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from darkhorse.policy.packing import Segment
 
 _LEAST_SHARED = 32
-_KEPT_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,33 @@ def pack_prompts(prompts: Sequence[Sequence[int]]) -> tuple[list[Segment], list[
 
 
 def _clusters(prompts: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:
-    """Runs of prompts, in sorted order, with the length of what each run shares.
-
-    A prompt joins the run before it if they share enough, and the run does not lose much of what it shared so far.
-    """
+    """Runs of prompts, in sorted order, with the length of what each shares: those that leave the fewest tokens."""
+    order = sorted(range(len(prompts)), key=lambda index: list(prompts[index]))
+    neighbours = [common_beginning(prompts[one], prompts[other]) for one, other in pairwise(order)]
+    saved = [0]  # by the best runs of the first so many prompts
+    last: list[tuple[int, int]] = []  # where the last of these runs starts, and what it shares
+    for stop in range(1, len(order) + 1):
+        choices = [(saved[stop - 1], stop - 1, 0)]
+        shared = len(prompts[order[stop - 1]])
+        for start in range(stop - 2, -1, -1):
+            shared = min(shared, neighbours[start])
+            if shared < _LEAST_SHARED:
+                break
+            choices.append((saved[start] + (stop - start - 1) * shared, start, shared))
+        most, start, shared = max(choices)
+        saved.append(most)
+        last.append((start, shared))
     clusters: list[tuple[int, list[int]]] = []
-    for number in sorted(range(len(prompts)), key=lambda index: list(prompts[index])):
-        if clusters:
-            shared, members = clusters[-1]
-            common = min(_common(prompts[members[0]], prompts[number]), shared or len(prompts[members[0]]) - 1)
-            if common >= _LEAST_SHARED and (len(members) == 1 or common >= _KEPT_SHARE * shared):
-                clusters[-1] = (common, [*members, number])
-                continue
-        clusters.append((0, [number]))
-    return clusters
+    stop = len(order)
+    while stop:
+        start, shared = last[stop - 1]
+        clusters.append((shared, order[start:stop]))
+        stop = start
+    return clusters[::-1]
 
 
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the common beginning, one short of a whole prompt at most."""
+def common_beginning(first: Sequence[int], second: Sequence[int]) -> int:
+    """Length of the common beginning of two prompts, one short of a whole prompt at most."""
     limit = min(len(first), len(second)) - 1
     for position in range(limit):
         if first[position] != second[position]:

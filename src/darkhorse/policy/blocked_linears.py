@@ -1,0 +1,60 @@
+"""Linear layers on weights in the layout the CPU's matrix library computes in, for as long as they do not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+_ROWS_HINT = 64
+"""Rows of input that the layout is chosen for: about what a decoding step has."""
+
+
+class BlockedLinears:
+    """A copy of a model's linear weights in oneDNN's blocked layout.
+
+    The library otherwise rearranges a plain weight at every product, which costs as much as the product itself when
+    there are few rows, as in decoding. Results are the same.
+
+    Args:
+        model: whose weights are copied as they are now. Where the library has no such layout (another device or
+            number type), nothing is copied and the plain weights serve.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self._weights: list[tuple[nn.Linear, Tensor]] = []
+        if not _supported(model):
+            return
+        with torch.inference_mode():
+            for module in model.modules():
+                if type(module) is nn.Linear and module.weight.dtype == torch.bfloat16:
+                    blocked = torch.ops.mkldnn._reorder_linear_weight(module.weight.detach(), _ROWS_HINT)
+                    self._weights.append((module, blocked))
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """The model computes on this copy inside the block; without gradients."""
+        for module, weight in self._weights:
+            module.__dict__["forward"] = partial(_linear, weight, module.bias)
+        try:
+            yield
+        finally:
+            for module, _ in self._weights:
+                del module.__dict__["forward"]
+
+
+def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return result
+
+
+def _supported(model: PreTrainedModel) -> bool:
+    return (
+        model.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    )
