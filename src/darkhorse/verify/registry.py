@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from darkhorse.chat.reasoning import Response
+from darkhorse.chat.reasoning import THINK_CLOSE, THINK_OPEN, Response
 from darkhorse.errors import UserError, did_you_mean
 from darkhorse.sandbox.protocol import RunLimits
 from darkhorse.tasks.task import Task
@@ -66,7 +66,8 @@ def get(name: str) -> Verifier:
 
 
 async def judge(task: Task, response: Response, context: Context) -> Verdict:
-    """The verdict on a response. Format is a gate: thinking that never closes, or no answer after it, scores 0.
+    """The verdict on a response. Format is a gate: it scores 0 when the thinking never closes, when no answer follows,
+    or when the answer opens or closes thinking once more, so that readers would disagree on where it begins.
 
     A verifier that raises is our failure, not the model's: it abstains.
 
@@ -78,6 +79,8 @@ async def judge(task: Task, response: Response, context: Context) -> Verdict:
         return Scored(0.0, "The thinking was never closed with </think>.", {"gate": "format"})
     if not response.answer.strip():
         return Scored(0.0, "There is no answer after the thinking.", {"gate": "format"})
+    if THINK_CLOSE in response.answer or THINK_OPEN in response.answer:
+        return Scored(0.0, "The answer opens or closes the thinking once more.", {"gate": "format"})
     try:
         return await verifier(task, response, context)
     except UserError:
