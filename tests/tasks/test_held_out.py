@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from darkhorse.config.tasks import SourceConfig, SyntheticSource
 from darkhorse.errors import UserError
+from darkhorse.tasks.build import build_mixture
 from darkhorse.tasks.synthetic import SUITES, generators
 from darkhorse.tasks.synthetic.base import draw
 from darkhorse.tasks.task import is_held_out, normalise_prompt
@@ -52,3 +54,14 @@ def test_unknown_suite_and_kind_are_named_with_a_remedy() -> None:
         generators("mathematic")
     with pytest.raises(UserError, match=r"'gdc'.*Did you mean 'gcd'"):
         generators("mathematics", ("gdc",))
+
+
+def test_stages_draw_their_own_prompts_from_the_same_source() -> None:
+    sources: list[tuple[SourceConfig, float]] = [(SyntheticSource(suite="mathematics"), 1.0)]
+
+    def prompts(stage: str) -> list[str]:
+        mixture = build_mixture(sources, 0, stage)
+        return [normalise_prompt(mixture.task(index)[1].prompt) for index in range(60)]
+
+    assert prompts("cold_start") == prompts("cold_start")
+    assert len(set(prompts("cold_start")) & set(prompts("reason"))) < 6

@@ -21,8 +21,9 @@ def build_mixture(sources: Sequence[tuple[SourceConfig, float]], seed: int, stag
 
     Args:
         sources: settings and weight of each.
-        seed: decides what synthetic sources draw and how finite ones are shuffled.
-        stage: named in errors.
+        seed: decides, with the stage, what synthetic sources draw and how finite ones are shuffled.
+        stage: stages draw different prompts from the same synthetic source, so that none learns what an earlier one
+            was shown; also named in errors.
 
     Raises:
         UserError: if there is no source, or one cannot be read.
@@ -34,7 +35,7 @@ def build_mixture(sources: Sequence[tuple[SourceConfig, float]], seed: int, stag
         name = source_name(config)
         if any(name == other for other, _, _ in built):
             name = f"{name}#{number}"
-        built.append((name, weight, build_source(config, name, seed)))
+        built.append((name, weight, build_source(config, name, seed, stage)))
     return Mixture(built, seed)
 
 
@@ -51,8 +52,8 @@ def source_name(config: SourceConfig) -> str:
             return f"reasoning_gym/{config.dataset}"
 
 
-def build_source(config: SourceConfig, name: str, seed: int) -> TaskSource:
-    """One source of tasks by index.
+def build_source(config: SourceConfig, name: str, seed: int, stage: str) -> TaskSource:
+    """One source of tasks by index; arguments as in `build_mixture`.
 
     Raises:
         UserError: if it cannot be read or holds nothing.
@@ -60,7 +61,7 @@ def build_source(config: SourceConfig, name: str, seed: int) -> TaskSource:
     match config:
         case SyntheticSource():
             kinds, levels = generators(config.suite, config.kinds), (config.min_level, config.max_level)
-            return EndlessSource(name, lambda index: draw(kinds, seed, "train", index, levels))
+            return EndlessSource(name, lambda index: draw(kinds, f"{seed}/{stage}", "train", index, levels))
         case FileSource():
             return import_source(name, load_rows(Path(config.path)), _importer(config), config.path)
         case HubSource():

@@ -32,7 +32,7 @@ class Generator:
 
 
 def draw(
-    generators: Sequence[Generator], seed: int, split: Split, index: int, levels: tuple[int, int] = (1, 99)
+    generators: Sequence[Generator], seed: int | str, split: Split, index: int, levels: tuple[int, int] = (1, 99)
 ) -> Demonstration:
     """Item `index` of an endless, reproducible sequence over `generators` (in turn), inside one split.
 
