@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,6 +41,38 @@ def test_freed_memory_is_kept_and_serves_again_until_it_is_released() -> None:
     assert kept >= 2500
     assert again < 1.5 * kept  # without what was kept it would be twice as much
     assert released < 0.1 * kept
+
+
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+_ADVISED = """
+    import torch
+    from darkhorse.policy.memory import keep_freed_memory, release_freed_memory
+
+    def advised() -> int:
+        \"""MiB held in mappings that are to be in huge pages.\"""
+        found = size = 0
+        for line in open("/proc/self/smaps"):
+            field, _, value = line.partition(":")
+            if field == "Rss":
+                size = int(value.split()[0]) >> 10
+            elif field == "VmFlags" and "hg" in value.split():
+                found += size
+        return found
+
+    keep_freed_memory()
+    for _ in range(3):
+        blocks = [torch.ones(16 << 20) for _ in range(20)]  # 64 MiB each
+        print(advised())
+        del blocks
+        release_freed_memory()
+"""
+
+
+@pytest.mark.skipif(not _HUGE_PAGES.exists() or "[never]" in _HUGE_PAGES.read_text(), reason="no huge pages here")
+def test_the_heap_lies_in_huge_pages_after_every_release() -> None:
+    code = [sys.executable, "-c", textwrap.dedent(_ADVISED)]
+    held = subprocess.run(code, capture_output=True, text=True, check=True).stdout.split()
+    assert len(held) == 3 and all(int(mebibytes) > 1200 for mebibytes in held)
 
 
 def test_mapped_zeros_can_be_written() -> None:

@@ -87,6 +87,7 @@ def solve_story(question: str) -> Fraction:
 
 SOLVERS = {
     "sums": solve_expression,
+    "differences": solve_expression,
     "products": solve_expression,
     "chains": solve_expression,
     "equations": solve_equation,

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import gc
 import mmap
+import os
 import sys
 
 import torch
@@ -14,7 +15,6 @@ from torch import Tensor
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 _MADV_HUGEPAGE = 14
 _PAGE = 2 << 20
-_HEAP = 6 << 30
 
 
 @functools.cache
@@ -31,15 +31,7 @@ def keep_freed_memory() -> bool:
     settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1}  # -1 turns trimming off
     if not all(libc.mallopt(option, value) for option, value in settings.items()):
         return False
-    libc.malloc.restype = ctypes.c_void_p
-    libc.malloc.argtypes = [ctypes.c_size_t]
-    libc.free.argtypes = [ctypes.c_void_p]
-    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    block = libc.malloc(_HEAP)
-    if block:
-        start = -(-block // _PAGE) * _PAGE
-        libc.madvise(start, _HEAP - _PAGE, _MADV_HUGEPAGE)
-        libc.free(block)
+    _grow_in_huge_pages(libc)
     return True
 
 
@@ -49,6 +41,8 @@ def release_freed_memory() -> None:
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(0)
+        if keep_freed_memory.cache_info().currsize:
+            _grow_in_huge_pages(libc)  # the end of the heap went, and with it the advice on its pages
 
 
 def mapped_zeros(count: int, dtype: torch.dtype) -> Tensor:
@@ -60,6 +54,20 @@ def mapped_zeros(count: int, dtype: torch.dtype) -> Tensor:
     if hasattr(mmap, "MADV_HUGEPAGE"):
         mapping.madvise(mmap.MADV_HUGEPAGE)
     return torch.frombuffer(mapping, dtype=dtype, count=count)
+
+
+def _grow_in_huge_pages(libc: ctypes.CDLL) -> None:
+    """Extend the heap by address space, half as much as there is memory, that will be filled with pages of 2 MiB."""
+    heap = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    block = libc.malloc(heap)
+    if block:
+        start = -(-block // _PAGE) * _PAGE
+        libc.madvise(start, heap - _PAGE, _MADV_HUGEPAGE)
+        libc.free(block)
 
 
 def _glibc() -> ctypes.CDLL | None:

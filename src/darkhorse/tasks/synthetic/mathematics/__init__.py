@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from darkhorse.tasks.synthetic.base import Generator
-from darkhorse.tasks.synthetic.mathematics.arithmetic import chain, product, sum_or_difference
+from darkhorse.tasks.synthetic.mathematics.arithmetic import chain, difference, product, total
 from darkhorse.tasks.synthetic.mathematics.equations import equation
 from darkhorse.tasks.synthetic.mathematics.number_theory import common_divisor, fraction, remainder
 from darkhorse.tasks.synthetic.mathematics.problem import sampler
 from darkhorse.tasks.synthetic.mathematics.stories import story
 
 _KINDS = {
-    "sums": sum_or_difference,
+    "sums": total,
+    "differences": difference,
     "products": product,
     "chains": chain,
     "equations": equation,

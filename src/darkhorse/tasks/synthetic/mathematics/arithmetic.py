@@ -23,20 +23,27 @@ def _by_places(start: int, sign: str, other: int) -> tuple[int, str]:
     return start, ", ".join(lines)
 
 
-def sum_or_difference(rng: random.Random, level: int) -> Problem:
-    """Two numbers of two to four digits; from level 3 a difference may be negative."""
-    low, high, other_low, other_high = (
-        (11, 99, 11, 99),
-        (100, 999, 11, 99),
-        (100, 999, 100, 999),
-        (1000, 9999, 100, 999),
-    )[level - 1]
-    first, second = rng.randint(low, high), rng.randint(other_low, other_high)
-    if rng.random() < 0.5:
-        question = f"{first} + {second}"
-        answer, steps = _by_places(first, "+", second)
-        check = f"{first % 10}+{second % 10} ends in {answer % 10}"
-        return Problem(choose_by(question, _ADD).format(question), answer, f"{first}+{second}={answer}", steps, check)
+_RANGES = ((11, 99, 11, 99), (100, 999, 11, 99), (100, 999, 100, 999), (1000, 9999, 100, 999))
+"""By level, between which numbers the two operands of a sum or difference lie."""
+
+
+def _operands(rng: random.Random, level: int) -> tuple[int, int]:
+    low, high, other_low, other_high = _RANGES[level - 1]
+    return rng.randint(low, high), rng.randint(other_low, other_high)
+
+
+def total(rng: random.Random, level: int) -> Problem:
+    """The sum of two numbers of two to four digits."""
+    first, second = _operands(rng, level)
+    question = f"{first} + {second}"
+    answer, steps = _by_places(first, "+", second)
+    check = f"{first % 10}+{second % 10} ends in {answer % 10}"
+    return Problem(choose_by(question, _ADD).format(question), answer, f"{first}+{second}={answer}", steps, check)
+
+
+def difference(rng: random.Random, level: int) -> Problem:
+    """The difference of two numbers of two to four digits; from level 3 it may be negative."""
+    first, second = _operands(rng, level)
     larger, smaller = max(first, second), min(first, second)
     negative = level >= 3 and larger > smaller and rng.random() < 0.25
     size, steps = _by_places(larger, "-", smaller)
@@ -61,9 +68,9 @@ def _split_product(first: int, second: int) -> tuple[int, str]:
 
 
 def product(rng: random.Random, level: int) -> Problem:
-    """One digit by two, then with a number added, then two digits by two."""
-    high = (9, 9, 25, 99)[level - 1]
-    first, second = rng.randint(3 if level <= 2 else 11, high), rng.randint(12, 99)
+    """A small digit by two, then any digit and a number added, then two digits by two."""
+    low, high = ((2, 6), (3, 9), (11, 25), (11, 99))[level - 1]
+    first, second = rng.randint(low, high), rng.randint(12, 99)
     answer, steps = _split_product(first, second)
     check = f"{first % 10}*{second % 10} ends in {answer % 10}"
     # Either order is asked; the solution always splits the second number.

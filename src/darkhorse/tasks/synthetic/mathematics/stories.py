@@ -40,9 +40,9 @@ class _Account:
 
 
 def _event(
-    rng: random.Random, account: _Account, name: str, friend: str, items: str, big: bool
+    rng: random.Random, account: _Account, name: str, friend: str, items: str, big: bool, losses: bool
 ) -> tuple[str, _Account]:
-    """One thing that happens: a sentence and the count after it. Big events need a multiplication."""
+    """One thing that happens, and the count after it. Big events need a multiplication, losses a difference."""
     if big and rng.random() < 0.3:
         return f"Then the number of {items} that {name} has doubles.", account.double()
     if big:
@@ -50,7 +50,7 @@ def _event(
         account = replace(account, work=(*account.work, f"{boxes}*{size}={boxes * size}"))
         sentence = f"{name} buys {boxes} boxes with {size} {items} each."
         return sentence, account.change("+", boxes * size, f"{boxes}*{size}")
-    if account.total > 12 and rng.random() < 0.5:
+    if losses and account.total > 12 and rng.random() < 0.5:
         amount = rng.randint(3, min(50, account.total - 1))
         sentence = rng.choice((f"{name} gives {amount} {items} to {friend}.", f"{name} loses {amount} {items}."))
         return sentence, account.change("-", amount, str(amount))
@@ -75,7 +75,7 @@ def _distraction(rng: random.Random, name: str, friend: str, items: str) -> tupl
 
 
 def story(rng: random.Random, level: int) -> Problem:
-    """One to three events, from level 3 with a multiplication, and one or two numbers to ignore."""
+    """One to three events, from level 2 with losses, from level 3 a multiplication; one or two numbers to ignore."""
     name, friend = rng.sample(_NAMES, 2)
     items = rng.choice(_ITEMS)
     start = rng.randint(8, 60)
@@ -83,7 +83,7 @@ def story(rng: random.Random, level: int) -> Problem:
     events, big_at = (1, 2, 2, 3)[level - 1], rng.randrange(2) if level >= 3 else -1
     sentences = []
     for number in range(events):
-        sentence, account = _event(rng, account, name, friend, items, number == big_at)
+        sentence, account = _event(rng, account, name, friend, items, number == big_at, level >= 2)
         sentences.append(sentence)
     ignored = []
     for _ in range(2 if level == 4 else 1):
