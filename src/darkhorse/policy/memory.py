@@ -8,12 +8,13 @@ import gc
 import mmap
 import os
 import sys
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
-_MADV_HUGEPAGE = 14
+_MADV_HUGEPAGE, _MADV_COLLAPSE = 14, 25
 _PAGE = 2 << 20
 
 
@@ -43,6 +44,7 @@ def release_freed_memory() -> None:
         libc.malloc_trim(0)
         if keep_freed_memory.cache_info().currsize:
             _grow_in_huge_pages(libc)  # the end of the heap went, and with it the advice on its pages
+            _mend_huge_pages(libc)
 
 
 def mapped_zeros(count: int, dtype: torch.dtype) -> Tensor:
@@ -68,6 +70,15 @@ def _grow_in_huge_pages(libc: ctypes.CDLL) -> None:
         start = -(-block // _PAGE) * _PAGE
         libc.madvise(start, heap - _PAGE, _MADV_HUGEPAGE)
         libc.free(block)
+
+
+def _mend_huge_pages(libc: ctypes.CDLL) -> None:
+    """Have the kernel (Linux 6.1 or later) put the heap's pages of 2 MiB together again where a release split them."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if line.endswith("[heap]"):
+            start, end = (int(address, 16) for address in line.split()[0].split("-"))
+            for page in range(-(-start // _PAGE) * _PAGE, end - _PAGE + 1, _PAGE):
+                libc.madvise(page, _PAGE, _MADV_COLLAPSE)  # one by one: a call ends at the first that cannot be
 
 
 def _glibc() -> ctypes.CDLL | None:
