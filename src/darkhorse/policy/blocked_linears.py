@@ -55,6 +55,6 @@ def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:
 def _supported(model: PreTrainedModel) -> bool:
     return (
         model.device.type == "cpu"
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and torch.backends.mkldnn.is_available()
         and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
