@@ -50,7 +50,8 @@ function showFacts() {
 // The change against the stage before: paired over the same tasks where the run measured it so, plain otherwise.
 function changePill(suite, before, after, stageBefore, stage) {
   const paired = (data.paired[stageBefore + "->" + stage] || {})[suite];
-  if (paired && isNumber(paired.difference)) {
+  const sameTasks = (data.results[stageBefore][suite] || {}).n === data.results[stage][suite].n;
+  if (paired && sameTasks && isNumber(paired.difference)) {
     const certain = paired.low > 0 ? "up" : paired.high < 0 ? "down" : "flat";
     const range = " (" + points(paired.low) + " to " + points(paired.high) + ")";
     const p = isNumber(paired.p_value) ? ", p = " + figure(paired.p_value) : "";
@@ -88,7 +89,8 @@ function showResults() {
   }
   const head = el("tr", {}, el("th", {}, "Suite"), el("th", {}, "Tasks"), ...evaluatedStages.map((name) => el("th", {}, name)));
   const rows = suites.map((suite) => {
-    const counted = evaluatedStages.map((stage) => (data.results[stage][suite] || {}).n).find(isNumber);
+    const counts = evaluatedStages.map((stage) => (data.results[stage][suite] || {}).n).filter(isNumber);
+    const counted = counts.length ? Math.max(...counts) : undefined;
     const cells = evaluatedStages.map((stage) => resultCell(suite, stage, evaluatedStages));
     return el("tr", {}, el("th", { scope: "row" }, suite), el("td", {}, counted === undefined ? "–" : String(counted)), ...cells);
   });
