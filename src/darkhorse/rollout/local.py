@@ -26,6 +26,7 @@ _PREFILL_TOKENS = 2048
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
 _LIKE_LENGTH = 64
+"""Prompts whose lengths lie in the same span of so many tokens count as alike."""
 _TURNS = 8
 """Turns that other coroutines get between decoding steps: a request to a verifier takes several to be sent."""
 
@@ -72,7 +73,7 @@ class LocalEngine:
         self.stop_token = policy.renderer.end_of_turn
         self._kept: dict[tuple[int, int], _Kept] = {}
         self._buffers = Buffers(policy.model.dtype, policy.model.device)
-        self._linears = BlockedLinears(policy.model)
+        self._linears: BlockedLinears  # of the weights as a run finds them
 
     def sync_weights(self, policy: Policy) -> None:
         """The weights are shared: only the version moves."""

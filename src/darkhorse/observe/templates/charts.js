@@ -101,8 +101,7 @@ function suiteChart(suite) {
   const slot = (WIDTH - LEFT - RIGHT) / results.length;
   const x = (i) => LEFT + slot * (i + 0.5);
   const summary = results.map(([stage, r]) => stage + " " + percent(r.t1)).join(", ");
-  const counts = results.map(([, r]) => r.n).filter((n) => n !== undefined);
-  const idle = "n = " + (counts.length ? Math.max(...counts) : "?");
+  const idle = "n = " + (mostTasks(results.map(([, r]) => r)) ?? "?");
   const readout = el("span", { class: "readout" }, idle);
   const join = svg("path", { class: "join", d: results.map(([, r], i) => (i ? "L" : "M") + x(i) + " " + y(r.t1)).join("") });
   const marks = results.map(([stage, r], i) => {

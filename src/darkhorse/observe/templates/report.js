@@ -13,6 +13,11 @@ const el = (tag, attributes, ...children) => make(null, tag, attributes, childre
 const svg = (tag, attributes, ...children) => make("http://www.w3.org/2000/svg", tag, attributes, children);
 const place = (id, ...children) => document.getElementById(id).replaceChildren(...children);
 const isNumber = (value) => typeof value === "number";
+// The most tasks that any of these results counts; null when none says.
+function mostTasks(results) {
+  const counts = results.map((result) => (result || {}).n).filter(isNumber);
+  return counts.length ? Math.max(...counts) : null;
+}
 const unique = (values) => [...new Set(values)];
 const hue = (stage) => "h" + (Math.max(0, data.stages.indexOf(stage)) % 6);
 
@@ -47,10 +52,13 @@ function showFacts() {
   place("run-name", data.run.name);
 }
 
+// How many tasks a stage was asked, those without a verdict included.
+const asked = (result) => (result && isNumber(result.n) ? result.n + (result.abstained || 0) : undefined);
+
 // The change against the stage before: paired over the same tasks where the run measured it so, plain otherwise.
 function changePill(suite, before, after, stageBefore, stage) {
   const paired = (data.paired[stageBefore + "->" + stage] || {})[suite];
-  const sameTasks = (data.results[stageBefore][suite] || {}).n === data.results[stage][suite].n;
+  const sameTasks = asked(data.results[stageBefore][suite]) === asked(data.results[stage][suite]);
   if (paired && sameTasks && isNumber(paired.difference)) {
     const certain = paired.low > 0 ? "up" : paired.high < 0 ? "down" : "flat";
     const range = " (" + points(paired.low) + " to " + points(paired.high) + ")";
@@ -89,10 +97,9 @@ function showResults() {
   }
   const head = el("tr", {}, el("th", {}, "Suite"), el("th", {}, "Tasks"), ...evaluatedStages.map((name) => el("th", {}, name)));
   const rows = suites.map((suite) => {
-    const counts = evaluatedStages.map((stage) => (data.results[stage][suite] || {}).n).filter(isNumber);
-    const counted = counts.length ? Math.max(...counts) : undefined;
+    const counted = mostTasks(evaluatedStages.map((stage) => data.results[stage][suite]));
     const cells = evaluatedStages.map((stage) => resultCell(suite, stage, evaluatedStages));
-    return el("tr", {}, el("th", { scope: "row" }, suite), el("td", {}, counted === undefined ? "–" : String(counted)), ...cells);
+    return el("tr", {}, el("th", { scope: "row" }, suite), el("td", {}, counted === null ? "–" : String(counted)), ...cells);
   });
   const hint = "Accuracy in % at temperature 1 with its 95 % interval; the pill is the change against the stage before. "
     + "Filled green or red: the paired 95 % interval excludes zero. Grey: within the noise. Outlined: not compared in pairs.";
