@@ -47,6 +47,7 @@ def test_only_one_of_both_inputs_needs_a_gradient():
     got, _ = logprobs.token_logprobs(hidden, weight.detach(), targets)
     got.sum().backward()
     assert hidden.grad is not None and hidden.grad.abs().max() > 0
+    assert weight.grad is None
 
 
 def test_bf16_gives_float32_close_to_exact():

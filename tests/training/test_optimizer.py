@@ -98,6 +98,19 @@ def test_frozen_weights_stay():
     assert {key.split(".", 1)[1] for key in optimizer.state_dict() if key != "step"} == {"lm_head.weight"}
 
 
+@pytest.mark.parametrize("kind", ["llama", "llama-tied"])
+def test_embeddings_and_head_can_be_frozen_for_a_stage(kind):
+    model = tiny.model(kind)
+    before = named(model)
+    optimizer = MasterOptimizer(model, SETTINGS.model_copy(update={"freeze_embeddings": True}))
+    passes(model, 1)
+    optimizer.step(1)
+    same = {name for name, tensor in named(model).items() if torch.equal(tensor, before[name])}
+    assert same == {"model.embed_tokens.weight", "lm_head.weight"} & before.keys()
+    optimizer.close()
+    assert all(parameter.requires_grad for parameter in model.parameters()), "the next stage trains them again"
+
+
 def test_state_goes_on_where_it_was():
     straight, broken = tiny.model(dtype=torch.bfloat16), tiny.model(dtype=torch.bfloat16)
     first = MasterOptimizer(straight, SETTINGS)

@@ -147,9 +147,10 @@ def old_logprobs(model, groups):
         return {id(t): logprobs_of(model, t) for group in groups for t in group.trajectories}
 
 
-def wanted_gradients(trainer, groups, kind="llama", reference=None):
+def wanted_gradients(trainer, groups, kind="llama", reference=None, share=1.0):
+    """Of the objective over `groups`, times the share they are of what a step wants."""
     model = tiny.model(kind, torch.float64)
-    objective(model, groups, old_logprobs(model, groups), trainer.settings, reference).backward()
+    (share * objective(model, groups, old_logprobs(model, groups), trainer.settings, reference)).backward()
     return tiny.gradients(model)
 
 
@@ -280,7 +281,7 @@ def test_groups_without_a_signal_are_dropped_and_refilled():
     assert [group.task.id for group in groups] == ["t0", "t1", "t2", "t3", "t4", "t5"]
     assert (metrics["groups/sampled"], metrics["groups/kept"]) == (6, 3)
     assert metrics["frac_reward_zero_std"] == pytest.approx(3 / 6)
-    tiny.assert_same_gradients(recorder.updates[0], wanted_gradients(trainer, groups[::2]))
+    tiny.assert_same_gradients(recorder.updates[0], wanted_gradients(trainer, groups[::2], share=3 / 4))
     following, _ = trainer.step(2, recorder)
     assert following[0].task.id == "t6", "no prompt is skipped or repeated"
 
@@ -291,6 +292,14 @@ def test_refilling_stops_when_there_is_enough_or_the_rounds_are_used_up(refills,
     groups, metrics = trainer.step(1, Recorder(trainer.policy.model))
     assert len(groups) == sampled_groups
     assert metrics["groups/kept"] == min(4, math.ceil(sampled_groups / 2))
+
+
+def test_a_step_short_of_groups_moves_less():
+    trainer = trainer_of(odd_are_equal, max_refills=0)
+    recorder = Recorder(trainer.policy.model)
+    groups, metrics = trainer.step(1, recorder)
+    assert (metrics["groups/sampled"], metrics["groups/kept"]) == (4, 2)
+    tiny.assert_same_gradients(recorder.updates[0], wanted_gradients(trainer, groups[::2], share=2 / 4))
 
 
 def test_without_dynamic_sampling_every_group_stays():

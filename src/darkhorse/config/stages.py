@@ -29,6 +29,9 @@ class _Training(Settings):
     """AdamW's moment decay rates."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Gradients are clipped to this norm."""
+    freeze_embeddings: bool = False
+    """Leave the token embeddings and the head as they are: they are shared by all tokens, and few examples a step
+    move them in ways that have little to do with what is learned."""
     micro_batch_tokens: int = Field(default=2048, ge=1)
     """Most tokens in one forward and backward pass; gradients accumulate over the passes of a step."""
     checkpoint_every: int = Field(default=20, ge=1)

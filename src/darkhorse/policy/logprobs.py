@@ -34,10 +34,11 @@ class _ChunkedLogprobs(torch.autograd.Function):
         return torch.cat(logprobs), entropy_T
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         hidden_TC, weight_VC, targets_T = ctx.saved_tensors
         grad_hidden = torch.empty_like(hidden_TC)
-        grad_weight = torch.zeros_like(weight_VC, dtype=torch.float32)
+        frozen = not ctx.needs_input_grad[1]
+        grad_weight = None if frozen else torch.zeros_like(weight_VC, dtype=torch.float32)
         chunks = zip(
             hidden_TC.split(_CHUNK), targets_T.split(_CHUNK), grads[0].split(_CHUNK), grad_hidden.split(_CHUNK),
             strict=True,
@@ -48,8 +49,9 @@ class _ChunkedLogprobs(torch.autograd.Function):
             grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))
             grad_logits = grad_logits.mul_(grad[:, None] / ctx.temperature).to(hidden.dtype)
             torch.matmul(grad_logits, weight_VC, out=out)
-            grad_weight.add_(grad_logits.T @ hidden)
-        return grad_hidden, grad_weight.to(weight_VC.dtype), None, None
+            if grad_weight is not None:
+                grad_weight.add_(grad_logits.T @ hidden)
+        return grad_hidden, None if grad_weight is None else grad_weight.to(weight_VC.dtype), None, None
 
 
 _chunked_logprobs: Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply

@@ -18,6 +18,7 @@ class OptimizerSettings(Protocol):
     weight_decay: float
     betas: tuple[float, float]
     max_grad_norm: float
+    freeze_embeddings: bool
 
     @property
     def decay(self) -> str:
@@ -42,12 +43,16 @@ class MasterOptimizer:
     A hook moves each gradient into the master's as soon as it is complete, so micro-batches add up in float32.
 
     Args:
-        model: its parameters with `requires_grad` are trained; they are overwritten after every step.
+        model: its parameters with `requires_grad` are trained, save its embeddings where the settings freeze them; they
+            are overwritten after every step.
         settings: rates and limits.
     """
 
     def __init__(self, model: PreTrainedModel, settings: OptimizerSettings) -> None:
         self.settings = settings
+        self._frozen = _embeddings(model) if settings.freeze_embeddings else []
+        for parameter in self._frozen:
+            parameter.requires_grad_(False)
         self._named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self._masters = {p: _master(p) for _, p in self._named}
         self._hooks = [p.register_post_accumulate_grad_hook(self._collect) for _, p in self._named]
@@ -112,9 +117,18 @@ class MasterOptimizer:
         self._copy_to_model()
 
     def close(self) -> None:
-        """Take the hooks off the model."""
+        """Take the hooks off the model, and thaw what was frozen."""
         for hook in self._hooks:
             hook.remove()
+        for parameter in self._frozen:
+            parameter.requires_grad_()
+
+
+def _embeddings(model: PreTrainedModel) -> list[Tensor]:
+    """Weights of the token embeddings and of the head, those that are trained; one where the two are tied."""
+    modules = (model.get_input_embeddings(), model.get_output_embeddings())
+    weights = {id(p): p for module in modules if module is not None for p in module.parameters() if p.requires_grad}
+    return list(weights.values())
 
 
 def _master(parameter: Tensor) -> Tensor:

@@ -146,6 +146,7 @@ class RLTrainer:
         updates = self.settings.updates_per_rollout
         segments = [_segment(group) for group in groups if _learned(group)]
         old = self._old_logprobs(segments) if updates > 1 else None
+        shortage = self.settings.prompts_per_step / max(len(segments), 1)
         sums: dict[str, float] = defaultdict(float)
         metrics: dict[str, float] = {"grad_norm": 0.0, "learning_rate": 0.0}
         for update in range(updates):
@@ -153,7 +154,7 @@ class RLTrainer:
             if not segments[share]:
                 continue
             pairs = list(zip(segments[share], old[share] if old is not None else [None] * len(segments), strict=False))
-            for key, value in self._accumulate(pairs).items():
+            for key, value in self._accumulate(pairs, shortage).items():
                 sums[key] += value
             metrics |= optimizer.step(step)
         if not sums:
@@ -161,12 +162,18 @@ class RLTrainer:
         tokens = max(sums["tokens"], 1.0)
         return metrics | {"loss": sums["loss"] / updates, "entropy": sums["entropy"] / tokens} | mean_metrics(sums)
 
-    def _accumulate(self, pairs: Sequence[tuple[_Packed, Tensor | None]]) -> dict[str, float]:
-        """Gradient of one optimizer step, micro-batch by micro-batch. Returns metric sums."""
+    def _accumulate(self, pairs: Sequence[tuple[_Packed, Tensor | None]], shortage: float) -> dict[str, float]:
+        """Gradient of one optimizer step, micro-batch by micro-batch. Returns metric sums.
+
+        Args:
+            pairs: groups, with their log-probabilities before the first update where there are several.
+            shortage: groups asked for by groups found. Those missing count as groups without a gradient, so that a
+                step left with few moves less: blown up to a whole step, their noise would undo what others taught.
+        """
         settings = self.settings
         normaliser = Normaliser(
-            tokens=sum(t.num_sampled for packed, _ in pairs for t in packed.members),
-            sequences=sum(len(packed.members) for packed, _ in pairs),
+            tokens=shortage * sum(t.num_sampled for packed, _ in pairs for t in packed.members),
+            sequences=shortage * sum(len(packed.members) for packed, _ in pairs),
             max_completion_length=settings.sampling.max_completion_length,
         )
         config = LossConfig(

@@ -69,7 +69,7 @@ def _split_product(first: int, second: int) -> tuple[int, str]:
 
 def product(rng: random.Random, level: int) -> Problem:
     """A small digit by two, then any digit and a number added, then two digits by two."""
-    low, high = ((2, 6), (3, 9), (11, 25), (11, 99))[level - 1]
+    low, high = ((2, 4), (3, 9), (11, 25), (11, 99))[level - 1]
     first, second = rng.randint(low, high), rng.randint(12, 99)
     answer, steps = _split_product(first, second)
     check = f"{first % 10}*{second % 10} ends in {answer % 10}"
