@@ -1,12 +1,12 @@
-"""Does reinforcement learning earn its keep? The whole recipe over several seeds, beside two controls of equal steps.
+"""Does reinforcement learning earn its keep? The whole recipe over several seeds, beside controls of equal steps.
 
 For every seed the recipe runs as `darkhorse train` would run it. Controls then start from the same cold start and take
 as many optimizer steps as stage 1: the cold start carried on (`sft_continued`), and the same reinforcement learning
 with rewards that are coin flips (`random_reward`). A third, `sft_stage_1`, is fine-tuned on worked demonstrations of
 the stage-1 tasks alone; it has a teacher for every task, which reinforcement learning does without. All are measured
-on the same held-out prompts at temperature 1. Finished parts are kept, so the script can be stopped and started again; seeds already in the JSON file
-are shown with the new ones. With `--jobs 2` two parts run beside each other on half of the cores each, which wastes
-fewer of them on what does not run in parallel.
+on the same held-out prompts at temperature 1. Finished parts are kept, so the script can be stopped and started again;
+seeds already in the JSON file are shown with the new ones. With `--jobs 2` two parts run beside each other on half of
+the cores each, which wastes fewer of them on what does not run in parallel.
 
     python benchmarks/recipe.py --seeds 0 1 2 --jobs 2 --json benchmarks/results/recipe.json
 """
