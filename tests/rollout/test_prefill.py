@@ -55,3 +55,12 @@ def test_beginnings_are_shared_where_that_leaves_the_fewest_tokens() -> None:
     segments, _ = pack_prompts(prompts)
     assert [len(segment.prompt) for segment in segments] == [200, 200]
     assert len(packed_row(segments)) == 2 * 200 + 10 * 2
+
+
+def test_equal_prompts_are_packed_once_and_share_their_beginning_with_others() -> None:
+    beginning = list(range(100))
+    prompts = [[*beginning, number, 5] for number in (1000, 1001, 1000, 1001)]
+    segments, places = pack_prompts(prompts)
+    assert [len(segment.prompt) for segment in segments] == [100]
+    assert len(packed_row(segments)) == 100 + 2 * 2
+    assert places[0] == places[2] != places[1] == places[3]

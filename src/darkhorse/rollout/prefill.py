@@ -20,7 +20,7 @@ class PromptRows:
 
 
 def pack_prompts(prompts: Sequence[Sequence[int]]) -> tuple[list[Segment], list[PromptRows]]:
-    """Pack prompts so that a long common beginning is computed once.
+    """Pack prompts so that a long common beginning is computed once, and equal prompts altogether once.
 
     Args:
         prompts: token ids, none empty.
@@ -30,28 +30,27 @@ def pack_prompts(prompts: Sequence[Sequence[int]]) -> tuple[list[Segment], list[
         the order given, its place in their packed row.
     """
     segments: list[Segment] = []
-    rows: dict[int, PromptRows] = {}
+    rows: dict[tuple[int, ...], PromptRows] = {}
     start = 0
-    for shared, members in _clusters(prompts):
-        segments.append(Segment(prompts[members[0]][:shared], [prompts[member][shared:] for member in members]))
+    for shared, members in _clusters(sorted({tuple(prompt) for prompt in prompts})):
+        segments.append(Segment(members[0][:shared], [member[shared:] for member in members]))
         stop = start + shared
         for member in members:
-            own = slice(stop, stop + len(prompts[member]) - shared)
+            own = slice(stop, stop + len(member) - shared)
             rows[member] = PromptRows(slice(start, start + shared), own)
             stop = own.stop
         start = stop
-    return segments, [rows[number] for number in range(len(prompts))]
+    return segments, [rows[tuple(prompt)] for prompt in prompts]
 
 
-def _clusters(prompts: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:
-    """Runs of prompts, in sorted order, with the length of what each shares: those that leave the fewest tokens."""
-    order = sorted(range(len(prompts)), key=lambda index: list(prompts[index]))
-    neighbours = [common_beginning(prompts[one], prompts[other]) for one, other in pairwise(order)]
+def _clusters(order: Sequence[tuple[int, ...]]) -> list[tuple[int, Sequence[tuple[int, ...]]]]:
+    """Runs of sorted prompts with the length of what each shares: those that leave the fewest tokens."""
+    neighbours = [common_beginning(one, other) for one, other in pairwise(order)]
     saved = [0]  # by the best runs of the first so many prompts
     last: list[tuple[int, int]] = []  # where the last of these runs starts, and what it shares
     for stop in range(1, len(order) + 1):
         choices = [(saved[stop - 1], stop - 1, 0)]
-        shared = len(prompts[order[stop - 1]])
+        shared = len(order[stop - 1])
         for start in range(stop - 2, -1, -1):
             shared = min(shared, neighbours[start])
             if shared < _LEAST_SHARED:
@@ -60,7 +59,7 @@ def _clusters(prompts: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:
         most, start, shared = max(choices)
         saved.append(most)
         last.append((start, shared))
-    clusters: list[tuple[int, list[int]]] = []
+    clusters: list[tuple[int, Sequence[tuple[int, ...]]]] = []
     stop = len(order)
     while stop:
         start, shared = last[stop - 1]
