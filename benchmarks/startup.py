@@ -1,6 +1,6 @@
 """How long `darkhorse --help` takes: fresh interpreters, wall clock; the limit is half a second.
 
-python benchmarks/startup.py --json benchmarks/results/startup.json
+Run: python benchmarks/startup.py --json benchmarks/results/startup.json
 """
 
 from __future__ import annotations

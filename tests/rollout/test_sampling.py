@@ -71,9 +71,7 @@ def test_no_number_draws_a_token_that_is_ruled_out(values, numbers):
     tokens, logprobs = draw(logits, numbers)
     assert torch.isfinite(logits[tokens]).all()
     exact = torch.log_softmax(logits.double(), -1)[tokens]
-    precise = exact > -87  # weights below that are subnormal in float32, and keep few digits
-    torch.testing.assert_close(logprobs.double()[precise], exact[precise], rtol=1e-4, atol=1e-4)
-    assert (logprobs[~precise] < -80).all()
+    torch.testing.assert_close(logprobs.double(), exact, rtol=1e-4, atol=1e-4)
 
 
 @given(st.integers(0, 99), st.lists(NUMBERS, min_size=2, max_size=5))
