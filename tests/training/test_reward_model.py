@@ -52,12 +52,14 @@ def test_packed_rewards_and_gradients_are_those_of_separate_sequences(base):
     plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=torch.float64)
     packed = load_reward_model(base, torch.float64)
     packed.model.load_state_dict(plain.state_dict())
+    device = packed.model.device
+    plain.to(device)
     segments = [packed.segment(PROMPT, ["yes", "a longer answer"]), packed.segment(PROMPT * 2, ["", "no no"])]
-    scale = torch.tensor([1.0, -0.7, 0.3, 2.0])
+    scale = torch.tensor([1.0, -0.7, 0.3, 2.0], device=device)
 
     rewards = packed.rewards(segments)
     (rewards * scale).sum().backward()
-    rows = [torch.tensor([[*s.prompt, *c]]) for s in segments for c in s.completions]
+    rows = [torch.tensor([[*s.prompt, *c]], device=device) for s in segments for c in s.completions]
     wanted = torch.stack([plain(input_ids=row).logits[0, 0] for row in rows])
     (wanted * scale).sum().backward()
 
