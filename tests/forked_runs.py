@@ -19,7 +19,7 @@ import transformers.models.llama.modeling_llama  # noqa: F401  imported before t
 
 from darkhorse import recipe
 from darkhorse.cli import main
-from darkhorse.rollout.local import LocalEngine
+from darkhorse.rollout.lane import Lane
 from darkhorse.training import checkpoint
 from darkhorse.training.rl import RLTrainer
 
@@ -63,7 +63,7 @@ def kill_in_a_rollout() -> None:
 
         return decode
 
-    in_last_step(lambda: replace(LocalEngine, "_decode", wrap))
+    in_last_step(lambda: replace(Lane, "_decode", wrap))
 
 
 def kill_in_an_update() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 
 import pytest
 import torch
@@ -183,6 +184,53 @@ def test_no_requests_give_no_completions():
     assert generate(LocalEngine(tiny.policy()), []) == {}
 
 
+@pytest.fixture
+def four_threads():
+    """As many lanes as the tests ask for, whatever the machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("four_threads")
+@pytest.mark.parametrize("lanes", [2, 3, 20])
+def test_lanes_draw_what_one_lane_draws(lanes):
+    policy, requests = tiny.policy(), requests_of(9, 3)
+    one = generate(LocalEngine(policy, max_sequences=64), requests)
+    several = generate(LocalEngine(policy, max_sequences=64, lanes=lanes), requests)
+    assert [c.tokens for c in one.values()] == [c.tokens for c in several.values()]
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_what_fails_in_a_lane_is_raised_and_the_others_stop():
+    running = threading.active_count()
+
+    def fail(request, sample, token):
+        if request == 3:
+            raise ArithmeticError("no such token")
+
+    engine = LocalEngine(tiny.policy(), 64, fail, lanes=2)
+    with pytest.raises(ArithmeticError, match="no such token"):
+        generate(engine, requests_of(9, 3, max_tokens=500))
+    assert threading.active_count() == running
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_lanes_stop_when_nobody_listens():
+    running = threading.active_count()
+
+    async def first():
+        completions = LocalEngine(tiny.policy(), 64, lanes=2).generate(requests_of(9, 3))
+        async for completion in completions:
+            await completions.aclose()
+            return completion
+
+    assert asyncio.run(first()) is not None
+    assert threading.active_count() == running
+
+
 def test_other_coroutines_run_between_steps():
     async def race():
         ticks = 0
@@ -207,12 +255,13 @@ def test_sampling_settings_come_from_the_recipe():
     assert SamplingParams.of(config, 3) == SamplingParams(0.6, 0.95, 40, 0.01, 77, (), 3)
 
 
-@pytest.mark.parametrize("sequences", [2, 64])
+@pytest.mark.usefixtures("four_threads")
+@pytest.mark.parametrize(("sequences", "lanes"), [(2, 1), (64, 1), (64, 3)])
 @pytest.mark.parametrize("resumes", [True, False])
-def test_requests_appended_meanwhile_are_continued_as_if_asked_alone(sequences, resumes):
+def test_requests_appended_meanwhile_are_continued_as_if_asked_alone(sequences, lanes, resumes):
     """Follow-ups that are longer than anything asked first, so that the cache grows under live sequences."""
     first = requests_of(6, 2, temperature=0.0)
-    engine = LocalEngine(tiny.policy(), max_sequences=sequences)
+    engine = LocalEngine(tiny.policy(), max_sequences=sequences, lanes=lanes)
 
     async def converse():
         requests, found = list(first), []

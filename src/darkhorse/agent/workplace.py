@@ -28,7 +28,7 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
     limits = run_limits(recipe.sandbox)
     with _sandbox(recipe.sandbox) as sandbox:
         yield Workplace(
-            LocalEngine(policy, recipe.engine.max_sequences),
+            LocalEngine(policy, recipe.engine.max_sequences, lanes=recipe.engine.lanes),
             policy.renderer,
             Context(sandbox, limits),
             default_tools(sandbox, limits),

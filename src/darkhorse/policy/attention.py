@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -25,17 +26,24 @@ class AttentionPlan(Protocol):
         ...
 
 
-_plans: list[AttentionPlan] = []
+class _Plans(threading.local):
+    """Each thread's own: several may run the same model at once."""
+
+    def __init__(self) -> None:
+        self.stack: list[AttentionPlan] = []
+
+
+_plans = _Plans()
 
 
 @contextmanager
 def attention_plan(plan: AttentionPlan) -> Iterator[None]:
     """Run the model's forward passes inside the block by this plan."""
-    _plans.append(plan)
+    _plans.stack.append(plan)
     try:
         yield
     finally:
-        _plans.pop()
+        _plans.stack.pop()
 
 
 def use_packed_attention(model: PreTrainedModel) -> None:
@@ -88,12 +96,12 @@ def _attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    if not _plans:
+    if not _plans.stack:
         raise RuntimeError("packed attention was called outside of an attention_plan")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     layer = module.layer_idx
     assert isinstance(layer, int)
-    return _plans[-1].attend(layer, query[0], key[0], value[0], scale, sliding_window)[None], None
+    return _plans.stack[-1].attend(layer, query[0], key[0], value[0], scale, sliding_window)[None], None
 
 
 AttentionInterface.register(NAME, _attention)

@@ -44,7 +44,7 @@ class BlockedLinears:
             yield
         finally:
             for module, _ in self._weights:
-                del module.__dict__["forward"]
+                module.__dict__.pop("forward", None)  # another copy may have been put away before this one
 
 
 def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:

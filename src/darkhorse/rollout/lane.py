@@ -1,0 +1,231 @@
+"""A lane of the local engine: sequences decoded together, batching continuously over a slot cache."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from darkhorse.policy.attention import attention_plan
+from darkhorse.policy.loading import Policy
+from darkhorse.policy.packing import PackedPlan
+from darkhorse.rollout.cache import Buffers, DecodePlan, SlotCache
+from darkhorse.rollout.engine import Request, SamplingParams
+from darkhorse.rollout.prefill import common_beginning, pack_prompts
+from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
+from darkhorse.rollout.trajectory import Completion, FinishReason
+
+_PREFILL_TOKENS = 2048
+"""About how many tokens are read at once, common beginnings counted once: what stays in the processor's caches."""
+_REFILL_BELOW = 0.75
+"""Share of the slots still busy below which waiting prompts are read, several at a time."""
+_LIKE_LENGTH = 64
+"""Prompts whose lengths lie in the same span of so many tokens count as alike."""
+
+
+@dataclass
+class _Sequence:
+    """A sample being decoded; `unread` holds prompt tokens that decoding steps read one by one before it is drawn."""
+
+    request: int
+    sample: int
+    prompt: Sequence[int]
+    sampling: SamplingParams
+    uniforms: np.ndarray
+    unread: deque[int] = field(default_factory=deque)
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What was computed for a sample that has just ended: its tokens, and their keys and values, `[L, K, T, D]`."""
+
+    tokens: list[int]
+    keys: Tensor
+    values: Tensor
+
+
+class Lane:
+    """Decodes its share of an engine's requests.
+
+    Args:
+        policy: whose tensors are used as they are.
+        max_sequences: most sequences decoded at once.
+        on_token: called with request, sample and token as each token is drawn.
+    """
+
+    def __init__(self, policy: Policy, max_sequences: int, on_token: Callable[[int, int, int], None] | None) -> None:
+        self.policy = policy
+        self._max_sequences = max_sequences
+        self._on_token = on_token
+        self.weights_version = 0
+        self._stop_token = policy.renderer.end_of_turn
+        self._kept: dict[tuple[int, int], _Kept] = {}
+        self._buffers = Buffers(policy.model.dtype, policy.model.device)
+
+    def run(self, inbox: deque[tuple[int, Request]]) -> Iterator[Completion | None]:
+        """Completions as they finish, and None between decoding steps.
+
+        Args:
+            inbox: requests and their numbers, taken out as they are read; more may come in while a completion is out.
+        """
+        waiting: deque[tuple[int, Request]] = deque()
+        resumed: deque[tuple[_Sequence, _Kept]] = deque()
+        live: list[_Sequence] = []
+        slots = min(self._max_sequences, sum(request.num_samples for _, request in inbox))
+        cache = SlotCache(self.policy.model.config, slots, self._buffers)
+        while inbox or waiting or resumed or live:
+            for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
+                kept = self._kept_for(request)
+                if kept is None:
+                    waiting.appendleft((index, request))
+                else:
+                    resumed.append((_resume(index, request, len(kept.tokens)), kept))
+            inbox.clear()
+            self._kept.clear()
+            while resumed and len(live) < self._max_sequences:
+                sequence, kept = resumed.popleft()
+                live.insert(cache.add(kept.keys, kept.values), sequence)
+            if len(live) <= _REFILL_BELOW * self._max_sequences:
+                while waiting and self._fits(waiting[0][1], len(live)):
+                    yield from self._admit(waiting, live, cache)
+            if live:
+                logits = self._decode(live, cache)
+                self._draw(live, logits)
+                yield from self._retire(live, cache)
+            yield None
+
+    def _kept_for(self, request: Request) -> _Kept | None:
+        """What is still held of the sample that a request continues."""
+        kept = self._kept.get(request.continues) if request.continues is not None else None
+        if kept is None or request.num_samples != 1 or list(request.prompt[: len(kept.tokens)]) != kept.tokens:
+            return None
+        return kept
+
+    def _fits(self, request: Request, live: int) -> bool:
+        return live == 0 or live + request.num_samples <= self._max_sequences
+
+    @torch.inference_mode()
+    def _admit(
+        self, waiting: deque[tuple[int, Request]], live: list[_Sequence], cache: SlotCache
+    ) -> Iterator[Completion]:
+        """Read the prompts of waiting requests, once each, and draw the first token of all their samples."""
+        admitted: list[tuple[int, Request]] = []
+        tokens, samples = 0, len(live)
+        while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < _PREFILL_TOKENS):
+            index, request = waiting.popleft()
+            admitted.append((index, request))
+            before = admitted[-2][1].prompt if len(admitted) > 1 else ()
+            tokens += len(request.prompt) - common_beginning(before, request.prompt)
+            samples += request.num_samples
+        keys: dict[int, Tensor] = {}
+        values: dict[int, Tensor] = {}
+
+        def sink(layer: int, key_KTD: Tensor, value_KTD: Tensor) -> None:
+            keys[layer], values[layer] = key_KTD, value_KTD
+
+        segments, places = pack_prompts([request.prompt for _, request in admitted])
+        plan = PackedPlan(segments, sink)
+        hidden = self._forward(plan, plan.input_ids, plan.position_ids)
+        keys_LKTD = torch.stack([keys[layer] for layer in sorted(keys)])
+        values_LKTD = torch.stack([values[layer] for layer in sorted(values)])
+        fresh: list[_Sequence] = []
+        prompt_of: list[int] = []
+        for number, ((index, request), place) in enumerate(zip(admitted, places, strict=True)):
+            prompt_keys = torch.cat([keys_LKTD[:, :, place.shared], keys_LKTD[:, :, place.own]], 2)
+            prompt_values = torch.cat([values_LKTD[:, :, place.shared], values_LKTD[:, :, place.own]], 2)
+            for sample in range(request.num_samples):
+                draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
+                fresh.append(_Sequence(index, sample, request.prompt, request.sampling, draws))
+                prompt_of.append(number)
+                live.insert(cache.add(prompt_keys, prompt_values), fresh[-1])
+        last = torch.tensor([place.own.stop - 1 for place in places])
+        logits = self._head(hidden[last])[prompt_of]
+        self._draw(fresh, logits)
+        yield from self._retire(live, cache)
+
+    @torch.inference_mode()
+    def _decode(self, live: list[_Sequence], cache: SlotCache) -> Tensor:
+        """Logits of the next token of every live sequence, `[live, V]`."""
+        plan = DecodePlan(cache)
+        tokens = torch.tensor([[s.unread.popleft() if s.unread else s.tokens[-1] for s in live]])
+        return self._head(self._forward(plan, tokens, plan.position_ids))
+
+    def _forward(self, plan: PackedPlan | DecodePlan, tokens: Tensor, positions: Tensor) -> Tensor:
+        model = self.policy.model
+        with attention_plan(plan):
+            output = model.base_model(
+                input_ids=tokens.to(model.device), position_ids=positions.to(model.device), use_cache=False
+            )
+        hidden: Tensor = output.last_hidden_state[0]
+        return hidden
+
+    def _head(self, hidden: Tensor) -> Tensor:
+        logits: Tensor = self.policy.model.get_output_embeddings()(hidden)
+        return logits.float()
+
+    @torch.inference_mode()
+    def _draw(self, live: list[_Sequence], logits: Tensor) -> None:
+        """One token for every sequence that has read its prompt, by its own settings."""
+        by_settings: dict[tuple[float, float, int, float], list[int]] = {}
+        for row, sequence in enumerate(live):
+            if sequence.unread:
+                continue
+            s = sequence.sampling
+            by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
+        for (temperature, top_p, top_k, min_p), rows in by_settings.items():
+            part = logits if len(rows) == len(live) else logits[rows]
+            if temperature == 0.0:
+                tokens, logprobs = greedy_tokens(part)
+            else:
+                part = truncate_logits(part if temperature == 1.0 else part / temperature, top_k, top_p, min_p)
+                draws = torch.tensor([live[row].uniforms[len(live[row].tokens)] for row in rows], device=part.device)
+                tokens, logprobs = sample_tokens(part, draws)
+            for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
+                live[row].tokens.append(token)
+                live[row].logprobs.append(logprob)
+                if self._on_token is not None:
+                    self._on_token(live[row].request, live[row].sample, token)
+
+    def _retire(self, live: list[_Sequence], cache: SlotCache) -> Iterator[Completion]:
+        """Completions of the sequences that ended; another one moves into each freed slot."""
+        for slot in reversed(range(len(live))):
+            sequence = live[slot]
+            reason = None if sequence.unread else self._finish_reason(sequence)
+            if reason is None:
+                continue
+            computed = [*sequence.prompt, *sequence.tokens[:-1]]
+            self._kept[sequence.request, sequence.sample] = _Kept(computed, *cache.copy(slot))
+            moved = cache.remove(slot)
+            live[slot] = live[moved]
+            del live[moved]
+            yield Completion(
+                sequence.request, sequence.sample, sequence.tokens, sequence.logprobs, reason, self.weights_version
+            )
+
+    def _finish_reason(self, sequence: _Sequence) -> FinishReason | None:
+        if sequence.tokens[-1] == self._stop_token:
+            return "stop"
+        if sequence.sampling.stop:
+            text = self.policy.renderer.decode(sequence.tokens)
+            if any(stop in text for stop in sequence.sampling.stop):
+                return "stop"
+        return "length" if len(sequence.tokens) >= sequence.sampling.max_tokens else None
+
+
+def reading_order(request: Request) -> tuple[int, list[int]]:
+    """Sort key by which prompts are read: longest first, since sequences of like length share a block of the cache;
+    those of about the same length by their tokens, so that common beginnings stand together and are computed once.
+    """
+    return -(len(request.prompt) // _LIKE_LENGTH), list(request.prompt)
+
+
+def _resume(index: int, request: Request, computed: int) -> _Sequence:
+    """A request whose first `computed` tokens need not be read again."""
+    draws = uniforms(request.sampling.seed, 0, request.sampling.max_tokens)
+    return _Sequence(index, 0, request.prompt, request.sampling, draws, deque(request.prompt[computed:]))
