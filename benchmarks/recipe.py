@@ -95,8 +95,8 @@ def digest(path: Path) -> str:
     return hashlib.sha256(dump_recipe(load_recipe(path, [])).encode()).hexdigest()[:16]
 
 
-def run_all(path: Path, seeds: list[int], output: Path, jobs: int) -> Seeds:
-    """All stages and controls of all seeds."""
+def run_all(path: Path, seeds: list[int], kinds: list[str], output: Path, jobs: int) -> Seeds:
+    """All stages of all seeds, and their controls of the given kinds."""
     threads = max((os.cpu_count() or 1) // jobs, 1)
     context = multiprocessing.get_context("spawn")
     found: dict[int, dict[str, Any]] = {}
@@ -106,7 +106,7 @@ def run_all(path: Path, seeds: list[int], output: Path, jobs: int) -> Seeds:
         for done in as_completed(recipes):
             seed = recipes[done]
             found[seed] = dict(done.result())
-            for kind in CONTROLS:
+            for kind in kinds:
                 recipe = seed_recipe(path, seed, output)
                 changed = control(recipe, kind)
                 share_cold_start(output / recipe.name, output / changed.name)
@@ -145,7 +145,11 @@ def figures(seeds: Seeds) -> dict[str, Any]:
         "stage_2_gain": {suite: gain("general", "reason", (suite,)) for suite in (*STAGE_1, *GENERAL)},
         "stage_2_general_gain": gain("general", "reason", GENERAL),
         "stage_2_cost": -gain("general", "reason", STAGE_1),
-        **{f"rl_minus_{name}": gain("reason", name, STAGE_1) for name in CONTROLS},
+        **{
+            f"rl_minus_{name}": gain("reason", name, STAGE_1)
+            for name in CONTROLS
+            if all(name in stages for stages in seeds.values())
+        },
     }
 
 
@@ -171,13 +175,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", type=Path, default=Path("recipes/quickstart.toml"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--controls", choices=CONTROLS, nargs="+", default=list(CONTROLS))
     parser.add_argument("--output", type=Path, default=Path("runs/benchmark"))
     parser.add_argument("--jobs", type=int, default=1, help="parts run at once")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     recipe = digest(arguments.recipe)
     known = earlier(arguments.json, recipe)
-    measured = run_all(arguments.recipe, arguments.seeds, arguments.output, arguments.jobs)
+    measured = run_all(arguments.recipe, arguments.seeds, arguments.controls, arguments.output, arguments.jobs)
     seeds = dict(sorted((known | measured).items()))
     print_table(seeds)
     result = figures(seeds)
