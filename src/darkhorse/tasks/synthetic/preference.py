@@ -236,6 +236,12 @@ def _no_remedy(rng: random.Random, about: Scene) -> str:
     return f"{about.fill(rng.choice(_GREETINGS))} sorry about the {about.item}. {rng.choice(_HOPES)}"
 
 
+def _no_offer(rng: random.Random, about: Scene) -> str:
+    """Kind words about the item that lead to nothing."""
+    feeling = rng.choice([one for one in _FEELINGS if "{item}" in one])
+    return f"{about.fill(f'{rng.choice(_GREETINGS)} {feeling}')} {rng.choice(_CLOSINGS[2:])}"
+
+
 def _curt(rng: random.Random, about: Scene) -> str:
     return f"Noted. {_offer(rng, about)}"
 
@@ -264,6 +270,7 @@ FLAWS: dict[str, Callable[[random.Random, Scene], str]] = {
     "generic": _generic,
     "ignores_item": _ignores_item,
     "no_remedy": _no_remedy,
+    "no_offer": _no_offer,
     "curt": _curt,
     "rambling": _rambling,
     "overlong": _overlong,
