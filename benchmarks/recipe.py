@@ -32,6 +32,7 @@ from darkhorse.config.loading import dump_recipe, load_recipe
 from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage
 from darkhorse.recipe import run_recipe
+from writing import write_json
 
 STAGE_1 = ("mathematics", "programming")
 GENERAL = ("instructions", "function_calls", "tools", "preference")
@@ -189,9 +190,7 @@ def main() -> None:
     for claim, value in result.items():
         if claim != "seeds":
             print(f"{claim}: {json.dumps(value)}")
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps({"recipe": recipe, **result}, indent=1))
+    write_json(arguments.json, {"recipe": recipe, **result})
 
 
 if __name__ == "__main__":

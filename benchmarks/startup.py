@@ -6,12 +6,13 @@ Run: python benchmarks/startup.py --json benchmarks/results/startup.json
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from writing import write_json
 
 RUNS = 9
 LIMIT_SECONDS = 0.5
@@ -38,9 +39,7 @@ def main() -> int:
     print("| command | runs | median | slowest | limit |")
     print("|---|---|---|---|---|")
     print(f"| darkhorse --help | {RUNS} | {median:.3f} s | {max(seconds):.3f} s | {LIMIT_SECONDS} s |")
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"help_seconds": {"median": median, "slowest": max(seconds)}}, indent=1))
+    write_json(path, {"help_seconds": {"median": median, "slowest": max(seconds)}})
     return 0 if median < LIMIT_SECONDS else 1
 
 

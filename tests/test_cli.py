@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from darkhorse import __version__
 from darkhorse.cli import main
 from darkhorse.config.recipe import Recipe
+from darkhorse.doctor import _slow
 from darkhorse.errors import UserError
 
 HEAVY = ("torch", "transformers", "sympy", "fastapi", "numpy", "datasets")
@@ -178,8 +180,23 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_doctor_names_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     text = capsys.readouterr().out
-    for name in ("python", "torch", "cores", "cpu", "memory", "disk", "chromium", "embedded model"):
+    for name in ("python", "torch", "cores", "cpu", "memory", "disk", "chromium", "embedded model", "accelerator"):
         assert name in text
+    rates = {name: float(re.search(rf"{name} +([0-9.]+) ", text)[1]) for name in ("bfloat16 matmul", "float32 matmul")}
+    assert all(0.001 < rate < 10_000 for rate in rates.values())
+
+
+@pytest.mark.parametrize(
+    ("threads", "gain", "device", "words"),
+    [(1, 2.0, "cpu", "cores compute"), (1, 0.9, "cpu", "set model.dtype to float32"), (64, 9.0, "cuda", "")],
+)
+def test_doctor_says_what_is_slow(
+    monkeypatch: pytest.MonkeyPatch, threads: int, gain: float, device: str, words: str
+) -> None:
+    monkeypatch.setattr("psutil.cpu_count", lambda logical=True: 4)
+    monkeypatch.setattr("darkhorse.doctor._HUGE_PAGES", Path("/nowhere"))
+    found = "; ".join(_slow(threads, gain, device))
+    assert words in found if words else not found
 
 
 def test_preview_shows_tasks_with_truth_and_demonstration(capsys: pytest.CaptureFixture[str]) -> None:

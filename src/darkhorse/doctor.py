@@ -1,8 +1,9 @@
-"""What this machine has that Darkhorse can use."""
+"""What this machine has that Darkhorse can use, how fast it is at most, and what makes it slow."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import shutil
 from importlib import metadata
@@ -12,6 +13,9 @@ import psutil
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+_WORTH_IT = 1.2
+"""How many times faster than float32 bfloat16 must be to be the better choice for a number type."""
 
 
 def examine() -> dict[str, str]:
@@ -29,7 +33,51 @@ def examine() -> dict[str, str]:
         "disk": f"{disk.free / 1e9:.1f} GB free here",
         "chromium": browser or "not found (only the browser test needs it)",
         "embedded model": _embedded_model(),
+    } | _speed()
+
+
+def _speed() -> dict[str, str]:
+    """Measured ceilings, the kernels that are chosen, and what is slow and why; takes some seconds."""
+    import torch
+
+    from darkhorse.policy.blocked_linears import has_blocked_layout
+    from darkhorse.policy.ceilings import copy_gigabytes, matmul_tflops
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    low, high = (matmul_tflops(rows, torch.bfloat16, device) for rows in (32, 256))
+    plain = matmul_tflops(256, torch.float32, device)
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        accelerator, kernels = f"{properties.name}, {properties.total_memory / 1e9:.1f} GB", "fused attention"
+    else:
+        layout = "in the processor's own layout" if has_blocked_layout(device) else "as they are"
+        accelerator, kernels = "none", f"weights {layout}, attention in two matrix products"
+    return {
+        "accelerator": accelerator,
+        "threads": f"{torch.get_num_threads()} for computing",
+        "bfloat16 matmul": f"{high:.2f} TFLOP/s at 256 rows, {low:.2f} at 32",
+        "float32 matmul": f"{plain:.2f} TFLOP/s at 256 rows",
+        "memory copy": f"{copy_gigabytes(device):.1f} GB/s",
+        "decoding": kernels,
+        "slow": "; ".join(_slow(torch.get_num_threads(), high / plain, device.type)) or "nothing found",
     }
+
+
+def _slow(threads: int, bfloat16_gain: float, device: str) -> list[str]:
+    """What keeps this machine from being faster, each with what could be done about it."""
+    found = []
+    if bfloat16_gain < _WORTH_IT:
+        found.append(f"bfloat16 is {bfloat16_gain:.1f} times as fast as float32: set model.dtype to float32")
+    elif device == "cpu" and "amx_bf16=no" in _cpu_flags():
+        found.append("the processor has no AMX, which multiplies bfloat16 several times faster")
+    cores = psutil.cpu_count(logical=False) or 1
+    if threads < cores:
+        limit = os.environ.get("OMP_NUM_THREADS")
+        cause = f" (OMP_NUM_THREADS is {limit})" if limit else ""
+        found.append(f"{threads} of {cores} cores compute{cause}: set model.threads")
+    if _HUGE_PAGES.is_file() and "[never]" in _HUGE_PAGES.read_text():
+        found.append(f"huge pages are off, so large tensors fault in page by page: write madvise to {_HUGE_PAGES}")
+    return found
 
 
 def _version(package: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -156,6 +157,37 @@ def test_stop_strings_end_a_completion_and_stay_in_it():
         else:
             assert tokens == whole
     assert len(stopped[0, 2].tokens) <= 12
+
+
+def test_a_presence_penalty_is_taken_from_the_tokens_already_there():
+    policy = tiny.policy()
+    request = Request([1, 2, 3], SamplingParams(presence_penalty=0.8, temperature=0.7, max_tokens=12, seed=4))
+    completion = generate(LocalEngine(policy), [request])[0, 0]
+    with torch.no_grad():
+        tokens = torch.tensor([[1, 2, 3, *completion.tokens]])
+        logits_TV = tiny.model()(input_ids=tokens, use_cache=False).logits[0, 2:-1]
+    for place, token in enumerate(completion.tokens):
+        row = logits_TV[place].clone()
+        row[list(set(completion.tokens[:place]))] -= 0.8
+        assert completion.logprobs[place] == pytest.approx(float((row / 0.7).log_softmax(-1)[token]), abs=1e-4)
+
+
+def test_a_large_presence_penalty_repeats_nothing():
+    sampling = SamplingParams(presence_penalty=100.0, max_tokens=60, seed=2, ignore_end=True)
+    completion = generate(LocalEngine(tiny.policy()), [Request([1, 2, 3], sampling)])[0, 0]
+    assert len(set(completion.tokens)) == len(completion.tokens) == 60
+
+
+def test_the_end_of_the_turn_can_be_ignored():
+    policy = tiny.policy()
+    tiny.ending_often(policy)
+    asked = requests_of(6, 2, max_tokens=30)
+    ended = generate(LocalEngine(policy), asked)
+    whole = generate(LocalEngine(policy), [replace(r, sampling=replace(r.sampling, ignore_end=True)) for r in asked])
+    assert any(len(c.tokens) < 30 for c in ended.values())
+    for key, completion in whole.items():
+        assert len(completion.tokens) == 30 and completion.finish_reason == "length"
+        assert completion.tokens[: len(ended[key].tokens)] == ended[key].tokens
 
 
 def test_a_sync_moves_the_version_and_shares_the_weights():

@@ -27,7 +27,7 @@ class BlockedLinears:
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._weights: list[tuple[nn.Linear, Tensor]] = []
-        if not _supported(model):
+        if not has_blocked_layout(model.device):
             return
         with torch.inference_mode():
             for module in model.modules():
@@ -52,9 +52,10 @@ def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:
     return result
 
 
-def _supported(model: PreTrainedModel) -> bool:
+def has_blocked_layout(device: torch.device) -> bool:
+    """Whether bfloat16 weights on this device have a layout of the library's own."""
     return (
-        model.device.type == "cpu"
+        device.type == "cpu"
         and torch.backends.mkldnn.is_available()
         and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )

@@ -20,6 +20,9 @@ class SamplingParams:
         top_p, top_k, min_p: truncation of the distribution; 1, 0 and 0 turn them off.
         max_tokens: most tokens sampled.
         stop: strings that end the completion (kept in its text).
+        presence_penalty: taken from the logits of tokens that the completion already holds (OpenAI's parameter of
+            that name), before temperature; negative values invite repetition.
+        ignore_end: go on past the end of the turn, to `max_tokens`; for measuring speed.
         seed: with the sample's number it decides every draw of the request, whatever else is in the batch.
     """
 
@@ -30,6 +33,8 @@ class SamplingParams:
     max_tokens: int = 128
     stop: tuple[str, ...] = ()
     seed: int = 0
+    presence_penalty: float = 0.0
+    ignore_end: bool = False
 
     @staticmethod
     def of(config: SamplingConfig, seed: int) -> SamplingParams:

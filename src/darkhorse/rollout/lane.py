@@ -177,6 +177,8 @@ class Lane:
             if sequence.unread:
                 continue
             s = sequence.sampling
+            if s.presence_penalty and sequence.tokens:
+                logits[row, sorted(set(sequence.tokens))] -= s.presence_penalty
             by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
         for (temperature, top_p, top_k, min_p), rows in by_settings.items():
             part = logits if len(rows) == len(live) else logits[rows]
@@ -209,7 +211,7 @@ class Lane:
             )
 
     def _finish_reason(self, sequence: _Sequence) -> FinishReason | None:
-        if sequence.tokens[-1] == self._stop_token:
+        if sequence.tokens[-1] == self._stop_token and not sequence.sampling.ignore_end:
             return "stop"
         if sequence.sampling.stop:
             text = self.policy.renderer.decode(sequence.tokens)

