@@ -5,8 +5,8 @@ as many optimizer steps as stage 1: the cold start carried on (`sft_continued`),
 with rewards that are coin flips (`random_reward`). A third, `sft_stage_1`, is fine-tuned on worked demonstrations of
 the stage-1 tasks alone; it has a teacher for every task, which reinforcement learning does without. All are measured
 on the same held-out prompts at temperature 1. Finished parts are kept, so the script can be stopped and started again;
-seeds already in the JSON file are shown with the new ones. With `--jobs 2` two parts run beside each other on half of
-the cores each, which wastes fewer of them on what does not run in parallel.
+the JSON file grows by each seed that is complete, and those already in it are shown with the new ones. With `--jobs 2`
+two parts run beside each other on half of the cores each, which wastes fewer of them on what does not run in parallel.
 
     python benchmarks/recipe.py --seeds 0 1 2 --jobs 2 --json benchmarks/results/recipe.json
 """
@@ -19,6 +19,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from statistics import fmean
@@ -96,8 +97,10 @@ def digest(path: Path) -> str:
     return hashlib.sha256(dump_recipe(load_recipe(path, [])).encode()).hexdigest()[:16]
 
 
-def run_all(path: Path, seeds: list[int], kinds: list[str], output: Path, jobs: int) -> Seeds:
-    """All stages of all seeds, and their controls of the given kinds."""
+def run_all(
+    path: Path, seeds: list[int], kinds: list[str], output: Path, jobs: int
+) -> Iterator[tuple[int, dict[str, dict[str, float]]]]:
+    """All stages of all seeds and their controls of the given kinds; a seed is handed out when it is complete."""
     threads = max((os.cpu_count() or 1) // jobs, 1)
     context = multiprocessing.get_context("spawn")
     found: dict[int, dict[str, Any]] = {}
@@ -112,13 +115,16 @@ def run_all(path: Path, seeds: list[int], kinds: list[str], output: Path, jobs: 
                 changed = control(recipe, kind)
                 share_cold_start(output / recipe.name, output / changed.name)
                 controls[pool.submit(run, changed)] = (seed, kind)
+        missing = {seed: len(kinds) for seed in seeds}
         for done in as_completed(controls):
             seed, kind = controls[done]
             found[seed][kind] = done.result()[kind]
-    return {
-        seed: {stage: {suite: result["t1"] for suite, result in suites.items()} for stage, suites in stages.items()}
-        for seed, stages in sorted(found.items())
-    }
+            missing[seed] -= 1
+            if not missing[seed]:
+                yield (
+                    seed,
+                    {stage: {s: r["t1"] for s, r in suites.items()} for stage, suites in found[seed].items()},
+                )
 
 
 def share_cold_start(source: Path, target: Path) -> None:
@@ -182,15 +188,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     recipe = digest(arguments.recipe)
-    known = earlier(arguments.json, recipe)
+    seeds = earlier(arguments.json, recipe)
     measured = run_all(arguments.recipe, arguments.seeds, arguments.controls, arguments.output, arguments.jobs)
-    seeds = dict(sorted((known | measured).items()))
+    for seed, stages in measured:
+        seeds = dict(sorted({**seeds, seed: stages}.items()))
+        write_json(arguments.json, {"recipe": recipe, **figures(seeds)})
     print_table(seeds)
     result = figures(seeds)
     for claim, value in result.items():
         if claim != "seeds":
             print(f"{claim}: {json.dumps(value)}")
-    write_json(arguments.json, {"recipe": recipe, **result})
 
 
 if __name__ == "__main__":
