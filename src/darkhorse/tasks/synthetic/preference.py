@@ -246,6 +246,11 @@ def _curt(rng: random.Random, about: Scene) -> str:
     return f"Noted. {_offer(rng, about)}"
 
 
+def _unfeeling(rng: random.Random, about: Scene) -> str:
+    """An offer to nobody, without a kind word."""
+    return f"{_offer(rng, about)} {rng.choice(_CLOSINGS[3:])}"
+
+
 def _rambling(rng: random.Random, about: Scene) -> str:
     return f"{_opening(rng, about)} {rng.choice(_RAMBLES)} {_offer(rng, about)}"
 
@@ -272,6 +277,7 @@ FLAWS: dict[str, Callable[[random.Random, Scene], str]] = {
     "no_remedy": _no_remedy,
     "no_offer": _no_offer,
     "curt": _curt,
+    "unfeeling": _unfeeling,
     "rambling": _rambling,
     "overlong": _overlong,
     "repeating": _repeating,
