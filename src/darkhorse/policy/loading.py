@@ -78,6 +78,12 @@ def load_gguf(path: Path) -> tuple[PreTrainedModel, Any]:
     return model, tokenizer
 
 
+def load_quietly() -> None:
+    """Keep Transformers from reporting on every model that is loaded."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+
+
 def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
     """Load a policy.
 
@@ -88,8 +94,7 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
     Raises:
         UserError: if the model does not exist or cannot be loaded.
     """
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    load_quietly()
     keep_freed_memory()
     torch.set_flush_denormal(True)  # the moments of rarely seen embeddings decay into denormals, which are slow
     if config.threads is not None:

@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from darkhorse.chat.renderer import Renderer
 from darkhorse.policy.attention import use_packed_attention
-from darkhorse.policy.loading import load_tokenizer
+from darkhorse.policy.loading import load_quietly, load_tokenizer
 from darkhorse.policy.packing import PackedPlan, Segment, hidden_states
 from darkhorse.types import Message
 
@@ -63,6 +63,7 @@ class RewardModel:
 def load_reward_model(folder: str, dtype: torch.dtype = torch.bfloat16) -> RewardModel:
     """A reward model from a folder; from a language model's folder one with a fresh head that gives 0 everywhere."""
     fresh = "SequenceClassification" not in json.loads((Path(folder) / "config.json").read_text())["architectures"][0]
+    load_quietly()
     model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, dtype=dtype)
     use_packed_attention(model)
     model.eval()
