@@ -140,10 +140,11 @@ name = "{name}"
 
 [model]
 name = "{model}"
-threads = 1
+threads = 2
 
 [engine]
 max_sequences = 8
+lanes = 2
 """
     path.write_text(head + body)
     return path
