@@ -87,7 +87,7 @@ def continuous(folder: str) -> Run:
     """Transformers' continuous batching."""
     from transformers import GenerationConfig
 
-    model = _transformers(folder, "paged|sdpa")
+    model = _transformers(folder, "sdpa")
     config = GenerationConfig(do_sample=True, temperature=1.0, top_k=0, eos_token_id=-1, pad_token_id=0)
 
     def run(prompts: list[list[int]], new_tokens: list[int]) -> int:
