@@ -29,11 +29,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from _writing import write_json
 from darkhorse.config.loading import dump_recipe, load_recipe
 from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage
 from darkhorse.recipe import run_recipe
-from writing import write_json
 
 STAGE_1 = ("mathematics", "programming")
 GENERAL = ("instructions", "function_calls", "tools", "preference")

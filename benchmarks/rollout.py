@@ -25,8 +25,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from _writing import write_json
 from darkhorse.policy.loading import resolve
-from writing import write_json
 
 SYSTEMS = ("darkhorse", "generate", "continuous", "vllm")
 PROMPT_TOKENS = 60
@@ -67,7 +67,7 @@ class System:
 
     def __init__(self, name: str, folder: str) -> None:
         python = _vllm_python() if name == "vllm" else sys.executable
-        command = [python, str(HERE / "rollout_worker.py"), name, folder]
+        command = [python, str(HERE / "_rollout_worker.py"), name, folder]
         log = (HERE / "out" / f"rollout_{name}.log").open("w")
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from writing import write_json
+from _writing import write_json
 
 RUNS = 9
 LIMIT_SECONDS = 0.5

@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from _writing import write_json
 from darkhorse.config.model import ModelConfig
 from darkhorse.config.stages import RLStage
 from darkhorse.policy.ceilings import matmul_tflops
@@ -29,7 +30,6 @@ from darkhorse.policy.loading import Policy, load_policy
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
 from darkhorse.training.optimizer import MasterOptimizer
-from writing import write_json
 
 PROMPT_TOKENS = 64
 GENERATIONS = 8
@@ -75,10 +75,9 @@ def needed_operations(policy: Policy, segments: list[Segment]) -> float:
     return 3.0 * (2 * inner * tokens + 2 * head.weight.numel() * scored + attention)
 
 
-def measure(policy: Policy, length: int, tokens: int, repeats: int) -> Figures:
+def measure(policy: Policy, optimizer: MasterOptimizer, length: int, tokens: int, repeats: int) -> Figures:
     """Time steps on groups of completions that end at `length`."""
     segments = batch(length, tokens)
-    optimizer = MasterOptimizer(policy.model, RLStage(learning_rate=1e-6))
     plan = PackedPlan(segments)
     operations = needed_operations(policy, segments)
     seconds, shares = [], []
@@ -107,12 +106,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     policy = load_policy(ModelConfig(name=arguments.model))
+    optimizer = MasterOptimizer(policy.model, RLStage(learning_rate=1e-6))
     table = Table(title="packed training step")
     for column in ("sequence length", "packed tokens", "seconds", "tokens/s", "share of the ceiling"):
         table.add_column(column, justify="right")
     shares = {}
     for length in arguments.lengths:
-        found = measure(policy, length, arguments.tokens, arguments.repeats)
+        found = measure(policy, optimizer, length, arguments.tokens, arguments.repeats)
         rate = found.tokens / found.seconds
         table.add_row(str(length), str(found.tokens), f"{found.seconds:.2f}", f"{rate:.0f}", f"{found.share:.0%}")
         shares[f"ceiling_share_{length}"] = found.share

@@ -1,6 +1,6 @@
 """One system of `rollout.py` in a process of its own: reads batches on standard input, answers with seconds.
 
-    python benchmarks/rollout_worker.py SYSTEM MODEL_FOLDER
+    python benchmarks/_rollout_worker.py SYSTEM MODEL_FOLDER
 
 A batch is a line `{"prompts": [[token, ..], ..], "new_tokens": [n, ..]}`: every prompt is continued by exactly that
 many tokens, sampled at temperature 1.
