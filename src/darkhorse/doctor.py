@@ -28,7 +28,7 @@ def examine() -> dict[str, str]:
         "torch": _version("torch"),
         "transformers": _version("transformers"),
         "cores": f"{psutil.cpu_count(logical=False) or '?'} physical, {psutil.cpu_count()} logical",
-        "cpu": _cpu_flags(),
+        "cpu": _show_flags(_cpu_flags()),
         "memory": f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB available",
         "disk": f"{disk.free / 1e9:.1f} GB free here",
         "chromium": browser or "not found (only the browser test needs it)",
@@ -68,7 +68,7 @@ def _slow(threads: int, bfloat16_gain: float, device: str) -> list[str]:
     found = []
     if bfloat16_gain < _WORTH_IT:
         found.append(f"bfloat16 is {bfloat16_gain:.1f} times as fast as float32: set model.dtype to float32")
-    elif device == "cpu" and "amx_bf16=no" in _cpu_flags():
+    elif device == "cpu" and (flags := _cpu_flags()) and not flags["amx_bf16"]:
         found.append("the processor has no AMX, which multiplies bfloat16 several times faster")
     cores = psutil.cpu_count(logical=False) or 1
     if threads < cores:
@@ -87,14 +87,20 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _cpu_flags() -> str:
-    """The vector extensions that decide how fast bfloat16 runs; unknown where the kernel does not list them."""
+def _cpu_flags() -> dict[str, bool] | None:
+    """Which vector extensions that decide how fast bfloat16 runs there are; None where none are listed."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return "extensions unknown"
+        return None
     flags = next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set[str]())
-    return " ".join(f"{name}={'yes' if name in flags else 'no'}" for name in _CPU_FLAGS)
+    return {name: name in flags for name in _CPU_FLAGS}
+
+
+def _show_flags(flags: dict[str, bool] | None) -> str:
+    if flags is None:
+        return "extensions unknown"
+    return " ".join(f"{name}={'yes' if there else 'no'}" for name, there in flags.items())
 
 
 def _embedded_model() -> str:
