@@ -14,6 +14,7 @@ from darkhorse.training.losses import (
     LossInputs,
     LossOutputs,
     Normaliser,
+    kl_loss,
     mean_metrics,
 )
 
@@ -72,7 +73,7 @@ def reference(name: str, inputs: LossInputs, logp: list[float], frozen: list[flo
                 policy = -min(ratio * advantage[t], clipped * advantage[t])
             weight = min(math.exp(old[t] - sampling[t]), config.importance_sampling_cap)
             difference = ref[t] - logp[t]
-            token_losses.append(weight * policy + config.beta * (math.exp(difference) - difference - 1))
+            token_losses.append(weight * policy + config.beta * difference**2 / 2)
         if name in ("grpo", "gspo"):
             total += sum(token_losses) / max(len(tokens), 1) / len(sequences)
         elif name == "dr_grpo":
@@ -264,6 +265,27 @@ def test_mean_metrics_divide_by_tokens_and_carry_trl_names() -> None:
             "sampling/sampling_logp_difference/mean": 0.05,
         }
     )
+
+
+def test_the_mean_gradient_of_the_kl_loss_is_the_gradient_of_the_kl_divergence() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(7, generator=generator, dtype=torch.float64).requires_grad_()
+    ref = torch.log_softmax(2 * torch.randn(7, generator=generator, dtype=torch.float64), -1)
+    policy = torch.log_softmax(logits, -1)
+    (wanted,) = torch.autograd.grad((policy.exp() * (policy - ref)).sum(), logits, retain_graph=True)
+    one = torch.ones(7, dtype=torch.float64)
+    every_token = LossInputs(
+        logprobs_T=policy,
+        old_logprobs_T=policy.detach(),
+        sampling_logprobs_T=policy.detach(),
+        advantages_T=one,
+        mask_T=one.bool(),
+        sequence_index_T=torch.arange(7),
+        num_sequences=7,
+        ref_logprobs_T=ref,
+    )
+    (got,) = torch.autograd.grad((policy.detach().exp() * kl_loss(every_token)).sum(), logits)
+    torch.testing.assert_close(got, wanted)
 
 
 def test_kl_term_without_reference_is_an_error() -> None:

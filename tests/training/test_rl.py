@@ -138,7 +138,7 @@ def objective(model, groups, old, settings, reference=None):
             loss = loss - (weight * torch.minimum(ratio * advantage, clipped * advantage)).sum() / count
             if reference is not None:
                 difference = logprobs_of(reference, t).detach() - logprobs
-                loss = loss + settings.beta * (difference.exp() - difference - 1).sum() / count
+                loss = loss + settings.beta * (difference**2 / 2).sum() / count
     return loss
 
 

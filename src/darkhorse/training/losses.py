@@ -198,10 +198,28 @@ def kl_to_reference(inputs: LossInputs) -> Float[Tensor, " T"]:
     Raises:
         ValueError: without reference log-probabilities.
     """
+    log_ratio_T = _reference_log_ratio(inputs)
+    return log_ratio_T.exp() - log_ratio_T - 1
+
+
+def kl_loss(inputs: LossInputs) -> Float[Tensor, " T"]:
+    """A loss whose gradient is that of KL(policy || reference): `(logp - ref)^2 / 2`, called k2.
+
+    On samples of the policy, its gradient `(logp - ref) grad logp` has the KL's own gradient as its mean; that of k3
+    has not, and a single token that the policy finds far less likely than the reference would outweigh all others
+    (Liu et al. 2025, "Rethinking KL Regularization in RLHF", arXiv 2510.01555).
+
+    Raises:
+        ValueError: without reference log-probabilities.
+    """
+    return _reference_log_ratio(inputs).square() / 2
+
+
+def _reference_log_ratio(inputs: LossInputs) -> Tensor:
+    """`ref - logp`."""
     if inputs.ref_logprobs_T is None:
         raise ValueError("the KL term (beta != 0) needs ref_logprobs_T")
-    log_ratio_T = _log_ratio(inputs.ref_logprobs_T, inputs.logprobs_T, inputs)
-    return log_ratio_T.exp() - log_ratio_T - 1
+    return _log_ratio(inputs.ref_logprobs_T, inputs.logprobs_T, inputs)
 
 
 def _log_ratio(numerator_T: Tensor, denominator_T: Tensor, inputs: LossInputs) -> Tensor:
@@ -224,7 +242,7 @@ def _token_loss(policy_loss_T: Tensor, inputs: LossInputs, config: LossConfig) -
     """Importance weight times policy loss, plus the KL term; 0 outside the mask."""
     loss_T = importance_weights(inputs, config) * policy_loss_T
     if config.beta:
-        loss_T = loss_T + config.beta * kl_to_reference(inputs)
+        loss_T = loss_T + config.beta * kl_loss(inputs)
     return inputs.masked(loss_T)
 
 
