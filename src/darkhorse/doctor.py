@@ -42,8 +42,9 @@ def _speed() -> dict[str, str]:
 
     from darkhorse.policy.blocked_linears import has_blocked_layout
     from darkhorse.policy.ceilings import copy_gigabytes, matmul_tflops
+    from darkhorse.policy.device import default_device
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     low, high = (matmul_tflops(rows, torch.bfloat16, device) for rows in (32, 256))
     plain = matmul_tflops(256, torch.float32, device)
     if device.type == "cuda":

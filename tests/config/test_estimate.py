@@ -84,6 +84,20 @@ def test_model_state_takes_sixteen_bytes_per_parameter_and_the_cache_its_share()
     assert memory.total > memory.activations > 0
 
 
+def test_recomputing_layers_costs_a_third_more_and_keeps_a_fraction() -> None:
+    plan = recipe()
+    kept = estimate(plan)
+    for stage in plan.stage.values():
+        stage.gradient_checkpointing = True
+    recomputed = estimate(plan)
+    assert kept.memory is not None and recomputed.memory is not None
+    row = next(row for row in recomputed.stages if row.name == "reason")
+    assert row.flops == 134_515_008 * (2 * row.tokens_sampled + 8 * row.tokens_trained)
+    micro_batch = max(stage.micro_batch_tokens for stage in plan.stage.values())
+    assert kept.memory.activations == 30 * 34 * micro_batch * 576
+    assert recomputed.memory.activations == (34 + 30 * 2) * micro_batch * 576
+
+
 def test_an_unknown_model_still_has_its_tokens_counted() -> None:
     plan = recipe()
     plan.model.name = "someone/unheard-of"

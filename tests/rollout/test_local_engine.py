@@ -283,8 +283,10 @@ def test_other_coroutines_run_between_steps():
 
 
 def test_sampling_settings_come_from_the_recipe():
-    config = SamplingConfig(temperature=0.6, top_p=0.95, top_k=40, min_p=0.01, max_completion_length=77)
-    assert SamplingParams.of(config, 3) == SamplingParams(0.6, 0.95, 40, 0.01, 77, (), 3)
+    config = SamplingConfig(
+        temperature=0.6, top_p=0.95, top_k=40, min_p=0.01, presence_penalty=1.5, max_completion_length=77
+    )
+    assert SamplingParams.of(config, 3) == SamplingParams(0.6, 0.95, 40, 0.01, 77, (), 3, presence_penalty=1.5)
 
 
 @pytest.mark.usefixtures("four_threads")

@@ -2,9 +2,9 @@
 
 The figures are bounds, not predictions. Every completion is taken to run to its limit in a single turn and refilled
 groups are not counted. Operations count matrix products with the weights only (Kaplan et al. 2020, "Scaling Laws for
-Neural Language Models", section 2.1: 2N for a forward pass, 4N more for the backward pass), which leaves out
-attention over long contexts. Time divides them by the sustained rate the recipe states, so it knows nothing of memory
-bandwidth, verifiers or start-up.
+Neural Language Models", section 2.1: 2N for a forward pass, 4N more for the backward pass, and 2N once more where
+layers are recomputed), which leaves out attention over long contexts. Time divides them by the sustained rate the
+recipe states, so it knows nothing of memory bandwidth, verifiers or start-up.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def estimate(recipe: Recipe) -> Estimate:
     shape = shape_of(recipe.model.name)
     longest = _longest_completion(recipe)
     rows = [
-        _stage_row(name, stage.type, *_stage_tokens(stage, longest), shape, recipe)
+        _stage_row(name, stage.type, *_stage_tokens(stage, longest), shape, recipe, _trained_cost(stage))
         for name, stage in recipe.stage.items()
     ]
     rows.append(_stage_row("evaluation", "", _evaluation_tokens(recipe), 0, shape, recipe))
@@ -145,23 +145,41 @@ def _evaluation_tokens(recipe: Recipe) -> int:
 
 
 def _stage_row(
-    name: str, kind: str, sampled: int, trained: int, shape: ModelShape | None, recipe: Recipe
+    name: str,
+    kind: str,
+    sampled: int,
+    trained: int,
+    shape: ModelShape | None,
+    recipe: Recipe,
+    trained_cost: int = 6,
 ) -> StageEstimate:
     if shape is None:
         return StageEstimate(name, kind, sampled, trained, None, None)
-    flops = float(shape.parameters) * (2 * sampled + 6 * trained)
+    flops = float(shape.parameters) * (2 * sampled + trained_cost * trained)
     rate = recipe.cluster.tflops * 1e12 * max(1, recipe.cluster.accelerators)
     return StageEstimate(name, kind, sampled, trained, flops, flops / rate)
 
 
+def _trained_cost(stage: StageConfig) -> int:
+    """Operations for a weight and a trained token: forward 2, backward 4, and forward once more where it recomputes."""
+    return 8 if stage.gradient_checkpointing else 6
+
+
 def _memory(recipe: Recipe, shape: ModelShape, longest: int) -> MemoryEstimate:
     cached = recipe.engine.max_sequences * (longest + PROMPT_TOKENS)
-    micro_batch = max((stage.micro_batch_tokens for stage in recipe.stage.values()), default=0)
+    activations = max((_activations(stage, shape) for stage in recipe.stage.values()), default=0)
     return MemoryEstimate(
         weights=2 * shape.parameters,
         gradients=2 * shape.parameters,
         master_weights=4 * shape.parameters,
         moments=8 * shape.parameters,
         kv_cache=2 * cached * shape.cache_values_per_token,
-        activations=34 * micro_batch * shape.layers * shape.hidden,
+        activations=activations,
     )
+
+
+def _activations(stage: StageConfig, shape: ModelShape) -> int:
+    """Bytes kept for the backward pass of a micro-batch: of every layer, or of one and every layer's input."""
+    layer = 34 * stage.micro_batch_tokens * shape.hidden
+    layer_input = 2 * stage.micro_batch_tokens * shape.hidden
+    return layer + shape.layers * layer_input if stage.gradient_checkpointing else shape.layers * layer

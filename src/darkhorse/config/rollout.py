@@ -20,6 +20,9 @@ class SamplingConfig(Settings):
     """Keep the k likeliest tokens; 0 keeps all."""
     min_p: float = Field(default=0.0, ge=0.0, le=1.0)
     """Drop tokens less likely than this share of the likeliest one."""
+    presence_penalty: float = Field(default=0.0, ge=-2.0, le=2.0)
+    """Taken from the logits of tokens the completion already holds; QwQ's authors suggest 0 to 2 where a model
+    repeats itself without end. Leave it 0 in training."""
     max_completion_length: int = Field(default=128, ge=1)
     """Most tokens the model may sample in one turn."""
 

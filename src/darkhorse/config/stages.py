@@ -34,6 +34,9 @@ class _Training(Settings):
     move them in ways that have little to do with what is learned."""
     micro_batch_tokens: int = Field(default=2048, ge=1)
     """Most tokens in one forward and backward pass; gradients accumulate over the passes of a step."""
+    gradient_checkpointing: bool = False
+    """Compute each layer anew in the backward pass instead of keeping what it computed: far less memory for a third
+    more work."""
     checkpoint_every: int = Field(default=20, ge=1)
     """Steps between checkpoints; the last step is always kept."""
     init_from: str | None = None

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_utils import AttentionInterface
 
 NAME = "darkhorse"
@@ -44,6 +44,23 @@ def attention_plan(plan: AttentionPlan) -> Iterator[None]:
         yield
     finally:
         _plans.stack.pop()
+
+
+def current_plan() -> AttentionPlan:
+    """The plan in force.
+
+    Raises:
+        RuntimeError: if there is none.
+    """
+    if not _plans.stack:
+        raise RuntimeError("packed attention was called outside of an attention_plan")
+    return _plans.stack[-1]
+
+
+def head_width(config: PretrainedConfig) -> int:
+    """Channels of an attention head, which some architectures choose freely."""
+    width: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return width
 
 
 def use_packed_attention(model: PreTrainedModel) -> None:
@@ -96,12 +113,11 @@ def _attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    if not _plans.stack:
-        raise RuntimeError("packed attention was called outside of an attention_plan")
+    plan = current_plan()
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     layer = module.layer_idx
     assert isinstance(layer, int)
-    return _plans.stack[-1].attend(layer, query[0], key[0], value[0], scale, sliding_window)[None], None
+    return plan.attend(layer, query[0], key[0], value[0], scale, sliding_window)[None], None
 
 
 AttentionInterface.register(NAME, _attention)

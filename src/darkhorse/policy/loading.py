@@ -17,6 +17,7 @@ from darkhorse.config.model import ModelConfig
 from darkhorse.errors import UserError, did_you_mean
 from darkhorse.policy import embedded
 from darkhorse.policy.attention import use_packed_attention
+from darkhorse.policy.device import default_device
 from darkhorse.policy.memory import keep_freed_memory
 
 REASONING_TOKENS = [THINK_OPEN, THINK_CLOSE, "<tool_call>", "</tool_call>"]
@@ -112,8 +113,7 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
             f"model.name: '{where}' could not be loaded: {str(error).splitlines()[0]}",
             "Give a hub id that this machine can reach, a local Hugging Face folder or a .gguf file.",
         ) from error
-    if torch.cuda.is_available():
-        torch.nn.Module.cuda(model)
+    torch.nn.Module.to(model, default_device())
     if config.add_reasoning_tokens and tokenizer.add_tokens(REASONING_TOKENS):
         model.resize_token_embeddings(max(len(tokenizer), model.config.vocab_size))
     prepare_tokenizer(tokenizer)

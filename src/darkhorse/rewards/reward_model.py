@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from darkhorse.chat.renderer import Renderer
 from darkhorse.policy.attention import use_packed_attention
+from darkhorse.policy.device import default_device
 from darkhorse.policy.loading import load_quietly, load_tokenizer
 from darkhorse.policy.packing import PackedPlan, Segment, hidden_states
 from darkhorse.types import Message
@@ -69,8 +70,7 @@ def load_reward_model(folder: str, dtype: torch.dtype = torch.bfloat16) -> Rewar
     model.eval()
     if fresh:
         torch.nn.init.zeros_(model.score.weight)
-    if torch.cuda.is_available():
-        model = model.to("cuda")
+    torch.nn.Module.to(model, default_device())
     statistics = Path(folder) / _STATISTICS
     values = json.loads(statistics.read_text()) if statistics.exists() else {}
     return RewardModel(model, Renderer(load_tokenizer(folder)), values.get("mean", 0.0), values.get("deviation", 1.0))

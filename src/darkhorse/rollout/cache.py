@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PretrainedConfig
 
-from darkhorse.policy.attention import hiding, plain_attention
+from darkhorse.policy.attention import head_width, hiding, plain_attention
 from darkhorse.policy.memory import mapped_zeros
 
 _BLOCK = 64
@@ -128,7 +128,7 @@ class SlotCache:
     def __init__(self, config: PretrainedConfig, slots: int, buffers: Buffers) -> None:
         self._block_slots = min(_BLOCK, max(slots, 1))
         self._layers, self._heads = config.num_hidden_layers, config.num_key_value_heads
-        self._channels = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._channels = head_width(config)
         self._buffers = buffers
         self.blocks: list[_Block] = []
 

@@ -40,7 +40,13 @@ class SamplingParams:
     def of(config: SamplingConfig, seed: int) -> SamplingParams:
         """From a recipe's sampling table."""
         return SamplingParams(
-            config.temperature, config.top_p, config.top_k, config.min_p, config.max_completion_length, (), seed
+            temperature=config.temperature,
+            top_p=config.top_p,
+            top_k=config.top_k,
+            min_p=config.min_p,
+            presence_penalty=config.presence_penalty,
+            max_tokens=config.max_completion_length,
+            seed=seed,
         )
 
 

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from darkhorse.errors import UserError
+from darkhorse.policy.recompute import recompute_layers
+
 
 class OptimizerSettings(Protocol):
     """What the optimizer reads of a stage's settings."""
@@ -19,6 +22,7 @@ class OptimizerSettings(Protocol):
     betas: tuple[float, float]
     max_grad_norm: float
     freeze_embeddings: bool
+    gradient_checkpointing: bool
 
     @property
     def decay(self) -> str:
@@ -45,11 +49,15 @@ class MasterOptimizer:
     Args:
         model: its parameters with `requires_grad` are trained, save its embeddings where the settings freeze them; they
             are overwritten after every step.
-        settings: rates and limits.
+        settings: rates and limits, and whether passes recompute layers.
+
+    Raises:
+        UserError: if they shall, and the architecture cannot.
     """
 
     def __init__(self, model: PreTrainedModel, settings: OptimizerSettings) -> None:
-        self.settings = settings
+        self.settings, self._model = settings, model
+        self._recompute_layers()
         self._frozen = _embeddings(model) if settings.freeze_embeddings else []
         for parameter in self._frozen:
             parameter.requires_grad_(False)
@@ -59,6 +67,13 @@ class MasterOptimizer:
         self._adamw = torch.optim.AdamW(
             self._masters.values(), lr=0.0, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
         )
+
+    def _recompute_layers(self) -> None:
+        if self.settings.gradient_checkpointing:
+            try:
+                recompute_layers(self._model)
+            except ValueError as error:
+                raise UserError(f"gradient_checkpointing: {error}.", "Leave it false.") from error
 
     def _collect(self, parameter: Tensor) -> None:
         master, grad = self._masters[parameter], parameter.grad  # type: ignore[index]
@@ -117,11 +132,12 @@ class MasterOptimizer:
         self._copy_to_model()
 
     def close(self) -> None:
-        """Take the hooks off the model, and thaw what was frozen."""
+        """Take the hooks off the model, thaw what was frozen, and keep what layers compute again."""
         for hook in self._hooks:
             hook.remove()
         for parameter in self._frozen:
             parameter.requires_grad_()
+        recompute_layers(self._model, enable=False)
 
 
 def _embeddings(model: PreTrainedModel) -> list[Tensor]:
