@@ -9,15 +9,13 @@ many tokens, sampled at temperature 1.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-Batch: TypeAlias = dict[str, Any]
+from _peers import Desk
+
 Run: TypeAlias = Callable[[list[list[int]], list[int]], int]
 """Continues prompts by so many tokens each; returns how many came."""
 
@@ -133,17 +131,12 @@ SYSTEMS: dict[str, Callable[[str], Run]] = {
 def main() -> None:
     """Command line."""
     name, folder = sys.argv[1:]
-    answers = os.fdopen(os.dup(1), "w")  # what libraries print goes to standard error
-    os.dup2(2, 1)
-    with contextlib.redirect_stdout(sys.stderr):
-        run = SYSTEMS[name](folder)
-        print("ready", file=answers, flush=True)
-        for line in sys.stdin:
-            batch: Batch = json.loads(line)
-            started = time.perf_counter()
-            tokens = run(batch["prompts"], batch["new_tokens"])
-            seconds = time.perf_counter() - started
-            print(json.dumps({"tokens": tokens, "seconds": seconds}), file=answers, flush=True)
+    desk = Desk()
+    run = SYSTEMS[name](folder)
+    for batch in desk.questions():
+        started = time.perf_counter()
+        tokens = run(batch["prompts"], batch["new_tokens"])
+        desk.answer({"tokens": tokens, "seconds": time.perf_counter() - started})
 
 
 if __name__ == "__main__":

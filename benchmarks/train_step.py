@@ -12,7 +12,6 @@ that warms up.
 from __future__ import annotations
 
 import argparse
-import random
 import statistics
 import time
 from dataclasses import dataclass
@@ -22,17 +21,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from _groups import random_groups
 from _writing import write_json
 from darkhorse.config.model import ModelConfig
 from darkhorse.config.stages import RLStage
+from darkhorse.policy.attention import head_width
 from darkhorse.policy.ceilings import matmul_tflops
 from darkhorse.policy.loading import Policy, load_policy
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
 from darkhorse.training.optimizer import MasterOptimizer
-
-PROMPT_TOKENS = 64
-GENERATIONS = 8
 
 
 @dataclass
@@ -44,25 +42,12 @@ class Figures:
     share: float
 
 
-def batch(length: int, tokens: int) -> list[Segment]:
-    """Groups of random tokens, as many as fit: prompts of 64 tokens, completions up to `length`."""
-    rng = random.Random(0)
-
-    def draw(count: int) -> list[int]:
-        return [rng.randrange(1000, 40_000) for _ in range(count)]
-
-    completion = length - PROMPT_TOKENS
-    groups = max(1, round(tokens / (PROMPT_TOKENS + GENERATIONS * completion)))
-    return [Segment(draw(PROMPT_TOKENS), [draw(completion) for _ in range(GENERATIONS)]) for _ in range(groups)]
-
-
 def needed_operations(policy: Policy, segments: list[Segment]) -> float:
     """Floating-point operations of forward and backward passes: 2 and 4 for every weight and token."""
     config, head = policy.model.config, policy.model.get_output_embeddings()
     embeddings = {id(policy.model.get_input_embeddings().weight), id(head.weight)}
     inner = sum(p.numel() for p in policy.model.parameters() if id(p) not in embeddings)
-    heads = config.num_attention_heads
-    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
+    width = config.num_attention_heads * head_width(config)
     tokens = scored = pairs = 0
     for segment in segments:
         prompt = len(segment.prompt)
@@ -77,7 +62,7 @@ def needed_operations(policy: Policy, segments: list[Segment]) -> float:
 
 def measure(policy: Policy, optimizer: MasterOptimizer, length: int, tokens: int, repeats: int) -> Figures:
     """Time steps on groups of completions that end at `length`."""
-    segments = batch(length, tokens)
+    segments = random_groups(length, tokens)
     plan = PackedPlan(segments)
     operations = needed_operations(policy, segments)
     seconds, shares = [], []

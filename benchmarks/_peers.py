@@ -1,0 +1,82 @@
+"""Systems measured side by side: each in a process of its own that answers a line of JSON with a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+OUT = HERE / "out"
+
+
+class Peer:
+    """A worker process.
+
+    Args:
+        name: of the system; names its log in `benchmarks/out`.
+        command: that starts it; it says so when it is ready.
+    """
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self.name = name
+        OUT.mkdir(exist_ok=True)
+        self._log = OUT / f"{name}.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+            )
+        self._read()
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """What the worker answers."""
+        assert self._process.stdin is not None
+        print(json.dumps(question), file=self._process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._read())
+        return answer
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name} stopped; see {self._log.relative_to(HERE.parent)}")
+        return line
+
+
+def environment(name: str, packages: Sequence[str]) -> str:
+    """The interpreter of an environment in `benchmarks/out` with some packages, made on first use."""
+    folder = OUT / name
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        (folder / "installed").touch()
+    return str(python)
+
+
+class Desk:
+    """The worker's side: questions come in and answers go out. What else is printed goes to standard error."""
+
+    def __init__(self) -> None:
+        self._answers = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+
+    def questions(self) -> Iterator[dict[str, Any]]:
+        """Say that the system is ready, then give each question as it comes."""
+        print("ready", file=self._answers, flush=True)
+        for line in sys.stdin:
+            yield json.loads(line)
+
+    def answer(self, answer: dict[str, Any]) -> None:
+        """Answer the last question."""
+        print(json.dumps(answer), file=self._answers, flush=True)
