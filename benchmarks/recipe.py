@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from _writing import write_json
-from darkhorse.config.loading import dump_recipe, load_recipe
+from darkhorse.config.loading import load_recipe
 from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage
 from darkhorse.recipe import run_recipe
@@ -93,8 +93,9 @@ def earlier(path: Path | None, recipe: str) -> Seeds:
 
 
 def digest(path: Path) -> str:
-    """Of the resolved recipe, so that figures of different ones are not mixed up."""
-    return hashlib.sha256(dump_recipe(load_recipe(path, [])).encode()).hexdigest()[:16]
+    """Of the settings that are not defaults, so that figures of different recipes are not mixed up."""
+    settings = load_recipe(path, []).model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def run_all(
