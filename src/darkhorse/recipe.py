@@ -20,6 +20,7 @@ from darkhorse.evals.runner import BASE, evaluate, read_samples, write_samples
 from darkhorse.evals.summary import paired_figures, suite_figures
 from darkhorse.observe.progress import print_summary
 from darkhorse.observe.report import write_report
+from darkhorse.policy.adapters import require_peft
 from darkhorse.policy.loading import load_policy, resolve
 from darkhorse.policy.memory import release_freed_memory
 from darkhorse.policy.saving import write_file
@@ -159,6 +160,8 @@ class _Run:
 
     def _check_data(self, name: str, stage: StageConfig) -> None:
         """Read a stage's data once before anything runs, so that a bad row does not wait for the stages before it."""
+        if not isinstance(stage, RewardModelStage) and stage.lora is not None:
+            require_peft()
         match stage:
             case SFTStage():
                 check_demonstrations(build_mixture(_weighted(stage.tasks), self.recipe.seed, name))

@@ -12,7 +12,7 @@ from darkhorse.config.evals import EvaluationConfig
 from darkhorse.config.recipe import Recipe
 from darkhorse.config.rollout import SamplingConfig
 from darkhorse.config.shapes import SHAPES, shape_of
-from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage
+from darkhorse.config.stages import LoraConfig, RewardModelStage, RLStage, SFTStage
 from darkhorse.config.tasks import SyntheticSource
 from darkhorse.errors import UserError
 
@@ -96,6 +96,20 @@ def test_recomputing_layers_costs_a_third_more_and_keeps_a_fraction() -> None:
     micro_batch = max(stage.micro_batch_tokens for stage in plan.stage.values())
     assert kept.memory.activations == 30 * 34 * micro_batch * 576
     assert recomputed.memory.activations == (34 + 30 * 2) * micro_batch * 576
+
+
+def test_adapters_need_little_memory_and_no_gradients_of_weights() -> None:
+    plan = recipe()
+    del plan.stage["preference"]
+    for stage in plan.stage.values():
+        assert not isinstance(stage, RewardModelStage)
+        stage.lora = LoraConfig(rank=8)
+    cost = estimate(plan)
+    adapters = 8 * 30 * ((576 + 576) * 2 + (576 + 192) * 2 + (576 + 1536) * 3)
+    assert cost.memory is not None
+    assert cost.memory.gradients + cost.memory.master_weights + cost.memory.moments == 14 * adapters
+    row = next(row for row in cost.stages if row.name == "reason")
+    assert row.flops == 134_515_008 * (2 * row.tokens_sampled + 4 * row.tokens_trained)
 
 
 def test_an_unknown_model_still_has_its_tokens_counted() -> None:

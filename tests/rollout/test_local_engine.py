@@ -14,6 +14,7 @@ import tiny
 from darkhorse.config.rollout import SamplingConfig
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
+from darkhorse.rollout import lane, prefill
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.rollout.local import LocalEngine
 from darkhorse.rollout.sampling import truncate_logits
@@ -80,6 +81,22 @@ def test_refilled_slots_give_the_samples_of_one_big_batch(kind, max_sequences):
     lengths = {len(completion.tokens) for completion in together.values()}
     reasons = {completion.finish_reason for completion in together.values()}
     assert len(lengths) > 4 and reasons == {"stop", "length"}, "the samples end at too few places to test anything"
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_a_long_prompt_read_in_pieces_gives_the_samples_of_one_read_at_once(kind, monkeypatch):
+    policy = tiny.policy(kind)
+    rng = random.Random(3)
+    prompts = [[rng.randrange(256) for _ in range(length)] for length in (70, 8, 65, 129)]
+    requests = [Request(prompt, SamplingParams(max_tokens=6, seed=n), 2) for n, prompt in enumerate(prompts)]
+    at_once = generate(LocalEngine(policy), requests)
+    for module in (lane, prefill):
+        monkeypatch.setattr(module, "PREFILL_TOKENS", 64)
+    monkeypatch.setattr(prefill, "_PIECE", 32)
+    in_pieces = generate(LocalEngine(policy), requests)
+    for key, completion in at_once.items():
+        assert in_pieces[key].tokens == completion.tokens
+        assert in_pieces[key].logprobs == pytest.approx(completion.logprobs, abs=1e-4)
 
 
 def test_settings_of_one_batch_do_not_mix():

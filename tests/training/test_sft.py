@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import tiny
 from darkhorse.chat.renderer import Rendered
-from darkhorse.config.stages import SFTStage
+from darkhorse.config.stages import LoraConfig, SFTStage
 from darkhorse.errors import UserError
 from darkhorse.policy.loading import Policy
 from darkhorse.tasks.mixture import FiniteSource, Mixture
@@ -95,22 +95,24 @@ class Interrupted(Mixture):
         return super().item(index)
 
 
-def test_a_resumed_stage_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
+@pytest.mark.parametrize("lora", [None, LoraConfig(rank=2)])
+def test_a_resumed_stage_ends_with_the_weights_of_an_uninterrupted_one(lora, tmp_path):
+    settings = SETTINGS.model_copy(update={"lora": lora})
     straight = tiny.policy()
-    train_sft(straight, "cold_start", SETTINGS, mixture(), tmp_path / "straight")
+    train_sft(straight, "cold_start", settings, mixture(), tmp_path / "straight")
 
     source = FiniteSource("demonstrations", DEMONSTRATIONS)
     with pytest.raises(KeyboardInterrupt):
         train_sft(
             tiny.policy(),
             "cold_start",
-            SETTINGS,
+            settings,
             Interrupted([("demonstrations", 1.0, source)], 3),
             tmp_path / "broken",
         )
     assert [path.name for path in (tmp_path / "broken/cold_start/checkpoints").iterdir()] == ["step_4"]
-    resumed = tiny.policy(seed=7)
-    train_sft(resumed, "cold_start", SETTINGS, mixture(), tmp_path / "broken")
+    resumed = tiny.policy(seed=0 if lora else 7)  # adapters stand on the model's own weights
+    train_sft(resumed, "cold_start", settings, mixture(), tmp_path / "broken")
 
     for name, tensor in straight.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], tensor), name

@@ -161,18 +161,28 @@ def _stage_row(
 
 
 def _trained_cost(stage: StageConfig) -> int:
-    """Operations for a weight and a trained token: forward 2, backward 4, and forward once more where it recomputes."""
-    return 8 if stage.gradient_checkpointing else 6
+    """Operations for a weight and a trained token: 2 forward, 2 for the gradient of what went in, 2 for the weight's
+    own unless only adapters are trained, and forward once more where layers are recomputed.
+    """
+    weights = 0 if _adapter_rank(stage) else 2
+    return 4 + weights + (2 if stage.gradient_checkpointing else 0)
+
+
+def _adapter_rank(stage: StageConfig) -> int:
+    """Rank of the adapters a stage trains; 0 when it trains all weights."""
+    return 0 if isinstance(stage, RewardModelStage) or stage.lora is None else stage.lora.rank
 
 
 def _memory(recipe: Recipe, shape: ModelShape, longest: int) -> MemoryEstimate:
     cached = recipe.engine.max_sequences * (longest + PROMPT_TOKENS)
     activations = max((_activations(stage, shape) for stage in recipe.stage.values()), default=0)
+    ranks = [_adapter_rank(stage) for stage in recipe.stage.values()]
+    trained = max((shape.adapter_parameters(rank) if rank else shape.parameters for rank in ranks), default=0)
     return MemoryEstimate(
         weights=2 * shape.parameters,
-        gradients=2 * shape.parameters,
-        master_weights=4 * shape.parameters,
-        moments=8 * shape.parameters,
+        gradients=2 * trained,
+        master_weights=4 * trained,
+        moments=8 * trained,
         kv_cache=2 * cached * shape.cache_values_per_token,
         activations=activations,
     )

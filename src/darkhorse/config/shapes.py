@@ -45,6 +45,12 @@ class ModelShape:
         embeddings = (1 if self.tied else 2) * self.vocabulary * self.hidden
         return embeddings + self.layers * layer + self.hidden
 
+    def adapter_parameters(self, rank: int) -> int:
+        """Weights of adapters of a rank on every linear layer but the head: `rank` times its inputs and outputs."""
+        queries, keys = self.heads * self.head, self.kv_heads * self.head
+        attention = 2 * (self.hidden + queries) + 2 * (self.hidden + keys)
+        return rank * self.layers * (attention + 3 * (self.hidden + self.intermediate))
+
     @property
     def cache_values_per_token(self) -> int:
         """Keys and values one token leaves in the cache."""

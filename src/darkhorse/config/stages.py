@@ -43,6 +43,17 @@ class _Training(Settings):
     """Stage whose result this stage starts from; the previous policy stage when unset."""
 
 
+class LoraConfig(Settings):
+    """Low-rank adapters (extra `lora`): only they are trained, and added to the weights of every checkpoint."""
+
+    rank: int = Field(default=32, ge=1)
+    """Rows of the smaller factor; more can hold more."""
+    alpha: int = Field(default=64, ge=1)
+    """Adapters are scaled by `alpha / rank`."""
+    target_modules: list[str] | None = None
+    """Names of the linear layers that get one; all but the head when unset."""
+
+
 class SFTStage(_Training):
     """Supervised fine-tuning on reasoned answers; the loss covers the answers only."""
 
@@ -51,6 +62,8 @@ class SFTStage(_Training):
     """Demonstrations in one optimizer step."""
     tasks: list[SourceConfig] = Field(default_factory=list)
     """Sources of demonstrations."""
+    lora: LoraConfig | None = None
+    """Train adapters instead of the weights; all weights when unset."""
 
 
 class RewardModelStage(_Training):
@@ -75,6 +88,8 @@ class RLStage(_Training):
     type: Literal["rl"] = "rl"
     tasks: list[SourceConfig] = Field(default_factory=list)
     """Sources of prompts."""
+    lora: LoraConfig | None = None
+    """Train adapters instead of the weights; all weights when unset."""
     replay_from: str | None = None
     """An earlier RL stage whose sources are mixed in, so that what it taught is not lost."""
     replay_share: float = Field(default=0.25, ge=0, lt=1)

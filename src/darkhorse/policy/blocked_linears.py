@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from darkhorse.policy.adapters import linear_weights
+
 _ROWS_HINT = 64
 """Rows of input that the layout is chosen for: about what a decoding step has."""
 
 
 class BlockedLinears:
-    """A copy of a model's linear weights in oneDNN's blocked layout.
+    """A copy of a model's linear weights, adapters added, in oneDNN's blocked layout.
 
     The library otherwise rearranges a plain weight at every product, which costs as much as the product itself when
     there are few rows, as in decoding. Results are the same.
@@ -26,24 +28,24 @@ class BlockedLinears:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._weights: list[tuple[nn.Linear, Tensor]] = []
+        self._weights: list[tuple[nn.Module, Tensor, Tensor | None]] = []
         if not has_blocked_layout(model.device):
             return
         with torch.inference_mode():
-            for module in model.modules():
-                if type(module) is nn.Linear and module.weight.dtype == torch.bfloat16:
-                    blocked = torch.ops.mkldnn._reorder_linear_weight(module.weight.detach(), _ROWS_HINT)
-                    self._weights.append((module, blocked))
+            for module, weight, bias in linear_weights(model):
+                if weight.dtype == torch.bfloat16:
+                    blocked = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT)
+                    self._weights.append((module, blocked, bias))
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """The model computes on this copy inside the block; without gradients."""
-        for module, weight in self._weights:
-            module.__dict__["forward"] = partial(_linear, weight, module.bias)
+        for module, weight, bias in self._weights:
+            module.__dict__["forward"] = partial(_linear, weight, bias)
         try:
             yield
         finally:
-            for module, _ in self._weights:
+            for module, _, _ in self._weights:
                 module.__dict__.pop("forward", None)  # another copy may have been put away before this one
 
 

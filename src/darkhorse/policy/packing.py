@@ -180,16 +180,55 @@ class PackedPlan:
         return _gather(out.transpose(0, 1).flatten(1, 2), unpad, pad, padding)
 
     def _mask(self, queries: int, keys: int, repeat: int, window: int | None, like: Tensor) -> Tensor:
-        """What hides later keys, `[repeat * queries, keys]`: the queries are the last rows of the keys."""
         key = (queries, keys, repeat, window)
         if key not in self._masks:
-            row = torch.arange(keys - queries, keys, device=like.device)[:, None]
-            column = torch.arange(keys, device=like.device)[None]
-            hidden = column > row
-            if window is not None:
-                hidden |= column <= row - window
-            self._masks[key] = hiding(hidden, like.dtype).repeat(repeat, 1)
+            self._masks[key] = _later_keys(queries, keys, repeat, window, like)
         return self._masks[key]
+
+
+class ContinuedPlan:
+    """Causal attention of one sequence that is read piece by piece; the keys and values of earlier pieces are kept.
+
+    Attributes:
+        keys, values: of everything read, by layer, `[K, T, D]`.
+    """
+
+    def __init__(self) -> None:
+        self.keys: dict[int, Tensor] = {}
+        self.values: dict[int, Tensor] = {}
+        self._positions = torch.arange(0)
+        self._masks: dict[int | None, Tensor] = {}
+
+    def go_on(self, tokens: int) -> Tensor:
+        """Make ready for a piece of so many tokens; returns their positions, `[1, tokens]`."""
+        start = int(self._positions[-1]) + 1 if len(self._positions) else 0
+        self._positions = torch.arange(start, start + tokens)
+        self._masks.clear()
+        return self._positions[None]
+
+    def attend(
+        self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
+    ) -> Tensor:
+        """See `AttentionPlan.attend`; `T` runs over the piece."""
+        if layer in self.keys:
+            key_KTD = torch.cat([self.keys[layer], key_KTD], 1)
+            value_KTD = torch.cat([self.values[layer], value_KTD], 1)
+        self.keys[layer], self.values[layer] = key_KTD, value_KTD
+        if window not in self._masks:
+            repeat = query_HTD.shape[0] // key_KTD.shape[0]
+            self._masks[window] = _later_keys(query_HTD.shape[1], key_KTD.shape[1], repeat, window, query_HTD)
+        gathered = _grouped_attention(query_HTD[None], key_KTD[None], value_KTD[None], self._masks[window], scaling)
+        return gathered[0].transpose(0, 1)
+
+
+def _later_keys(queries: int, keys: int, repeat: int, window: int | None, like: Tensor) -> Tensor:
+    """What hides later keys, `[repeat * queries, keys]`: the queries are the last rows of the keys."""
+    row = torch.arange(keys - queries, keys, device=like.device)[:, None]
+    column = torch.arange(keys, device=like.device)[None]
+    hidden = column > row
+    if window is not None:
+        hidden |= column <= row - window
+    return hiding(hidden, like.dtype).repeat(repeat, 1)
 
 
 def _grouped_attention(

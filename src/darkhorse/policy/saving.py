@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.errors import UserError
 from darkhorse.observe.jsonl import naming_a_full_disk
+from darkhorse.policy.adapters import merged_state_dict
 
 
 def save_pretrained(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
@@ -24,7 +25,7 @@ def save_pretrained(model: PreTrainedModel, tokenizer: Any, folder: Path) -> Non
         model.generation_config.update(do_sample=True, temperature=0.6, top_p=0.95, top_k=40)
         model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
         model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, state_dict=merged_state_dict(model))
     tokenizer.save_pretrained(folder)
 
 

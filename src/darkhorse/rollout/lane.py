@@ -10,17 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darkhorse.policy.attention import attention_plan
+from darkhorse.policy.attention import AttentionPlan, attention_plan
 from darkhorse.policy.loading import Policy
-from darkhorse.policy.packing import PackedPlan
 from darkhorse.rollout.cache import Buffers, DecodePlan, SlotCache
 from darkhorse.rollout.engine import Request, SamplingParams
-from darkhorse.rollout.prefill import common_beginning, pack_prompts
+from darkhorse.rollout.prefill import PREFILL_TOKENS, common_beginning, read_prompts
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
-_PREFILL_TOKENS = 2048
-"""About how many tokens are read at once, common beginnings counted once: what stays in the processor's caches."""
 _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
 _LIKE_LENGTH = 64
@@ -117,35 +114,24 @@ class Lane:
         """Read the prompts of waiting requests, once each, and draw the first token of all their samples."""
         admitted: list[tuple[int, Request]] = []
         tokens, samples = 0, len(live)
-        while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < _PREFILL_TOKENS):
+        while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < PREFILL_TOKENS):
+            if admitted and len(waiting[0][1].prompt) > PREFILL_TOKENS:
+                break  # read alone
             index, request = waiting.popleft()
             admitted.append((index, request))
             before = admitted[-2][1].prompt if len(admitted) > 1 else ()
             tokens += len(request.prompt) - common_beginning(before, request.prompt)
             samples += request.num_samples
-        keys: dict[int, Tensor] = {}
-        values: dict[int, Tensor] = {}
-
-        def sink(layer: int, key_KTD: Tensor, value_KTD: Tensor) -> None:
-            keys[layer], values[layer] = key_KTD, value_KTD
-
-        segments, places = pack_prompts([request.prompt for _, request in admitted])
-        plan = PackedPlan(segments, sink)
-        hidden = self._forward(plan, plan.input_ids, plan.position_ids)
-        keys_LKTD = torch.stack([keys[layer] for layer in sorted(keys)])
-        values_LKTD = torch.stack([values[layer] for layer in sorted(values)])
+        last_hidden, computed = read_prompts(self._forward, [request.prompt for _, request in admitted])
         fresh: list[_Sequence] = []
         prompt_of: list[int] = []
-        for number, ((index, request), place) in enumerate(zip(admitted, places, strict=True)):
-            prompt_keys = torch.cat([keys_LKTD[:, :, place.shared], keys_LKTD[:, :, place.own]], 2)
-            prompt_values = torch.cat([values_LKTD[:, :, place.shared], values_LKTD[:, :, place.own]], 2)
+        for number, ((index, request), (prompt_keys, prompt_values)) in enumerate(zip(admitted, computed, strict=True)):
             for sample in range(request.num_samples):
                 draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
                 fresh.append(_Sequence(index, sample, request.prompt, request.sampling, draws))
                 prompt_of.append(number)
                 live.insert(cache.add(prompt_keys, prompt_values), fresh[-1])
-        last = torch.tensor([place.own.stop - 1 for place in places])
-        logits = self._head(hidden[last])[prompt_of]
+        logits = self._head(last_hidden)[prompt_of]
         self._draw(fresh, logits)
         yield from self._retire(live, cache)
 
@@ -156,7 +142,7 @@ class Lane:
         tokens = torch.tensor([[s.unread.popleft() if s.unread else s.tokens[-1] for s in live]])
         return self._head(self._forward(plan, tokens, plan.position_ids))
 
-    def _forward(self, plan: PackedPlan | DecodePlan, tokens: Tensor, positions: Tensor) -> Tensor:
+    def _forward(self, plan: AttentionPlan, tokens: Tensor, positions: Tensor) -> Tensor:
         model = self.policy.model
         with attention_plan(plan):
             output = model.base_model(

@@ -2,13 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
-from darkhorse.policy.packing import Segment
+import torch
+from torch import Tensor
 
+from darkhorse.policy.attention import AttentionPlan
+from darkhorse.policy.packing import ContinuedPlan, PackedPlan, Segment
+
+PREFILL_TOKENS = 2048
+"""About how many tokens are read at once, common beginnings counted once: what stays in the processor's caches."""
+_PIECE = 512
+"""Tokens read at once of a prompt that is longer than `PREFILL_TOKENS`."""
 _LEAST_SHARED = 32
+
+Forward: TypeAlias = Callable[[AttentionPlan, Tensor, Tensor], Tensor]
+"""Hidden states, `[T, C]`, of tokens and positions, `[1, T]` each, by a plan."""
+Read: TypeAlias = tuple[Tensor, Iterator[tuple[Tensor, Tensor]]]
+"""Of prompts: last hidden states, `[prompts, C]`, and each one's keys and values, `[L, K, T, D]`."""
+
+
+def read_prompts(forward: Forward, prompts: Sequence[Sequence[int]]) -> Read:
+    """Compute prompts in one pass; one longer than `PREFILL_TOKENS` stands alone and is computed piece by piece, so
+    that what a pass needs does not grow with the square of its length.
+    """
+    if len(prompts[0]) > PREFILL_TOKENS:
+        (prompt,) = prompts
+        return _read_in_pieces(forward, prompt)
+    keys: dict[int, Tensor] = {}
+    values: dict[int, Tensor] = {}
+
+    def sink(layer: int, key_KTD: Tensor, value_KTD: Tensor) -> None:
+        keys[layer], values[layer] = key_KTD, value_KTD
+
+    segments, places = pack_prompts(prompts)
+    plan = PackedPlan(segments, sink)
+    hidden = forward(plan, plan.input_ids, plan.position_ids)
+    keys_LKTD, values_LKTD = _stacked(keys), _stacked(values)
+
+    def of(place: PromptRows) -> tuple[Tensor, Tensor]:
+        return (
+            torch.cat([keys_LKTD[:, :, place.shared], keys_LKTD[:, :, place.own]], 2),
+            torch.cat([values_LKTD[:, :, place.shared], values_LKTD[:, :, place.own]], 2),
+        )
+
+    return hidden[torch.tensor([place.own.stop - 1 for place in places])], map(of, places)
+
+
+def _read_in_pieces(forward: Forward, prompt: Sequence[int]) -> Read:
+    plan = ContinuedPlan()
+    for start in range(0, len(prompt), _PIECE):
+        piece = torch.tensor([prompt[start : start + _PIECE]])
+        hidden = forward(plan, piece, plan.go_on(piece.shape[1]))
+    return hidden[-1:], iter([(_stacked(plan.keys), _stacked(plan.values))])
+
+
+def _stacked(by_layer: dict[int, Tensor]) -> Tensor:
+    """`[L, K, T, D]`."""
+    return torch.stack([by_layer[layer] for layer in sorted(by_layer)])
 
 
 @dataclass(frozen=True)

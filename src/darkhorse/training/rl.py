@@ -21,6 +21,7 @@ from darkhorse.agent.collect import Workplace, collect_groups, sample_row
 from darkhorse.agent.episode import derive_seed
 from darkhorse.config.stages import RLStage
 from darkhorse.errors import UserError
+from darkhorse.policy.adapters import training_adapters
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
@@ -66,6 +67,10 @@ class RLTrainer:
         Returns:
             Seconds spent, those before a resume included.
         """
+        with training_adapters(self.policy.model, self.settings.lora):
+            return self._train(run_dir)
+
+    def _train(self, run_dir: Path) -> float:
         optimizer = MasterOptimizer(self.policy.model, self.settings)
         with StageRun(run_dir, self.name, self.settings, self.policy.model, self.policy.tokenizer, optimizer) as run:
             self._cursor = int(run.state.get("cursor", 0))

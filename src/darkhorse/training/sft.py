@@ -11,6 +11,7 @@ import torch
 from darkhorse.chat.renderer import Rendered
 from darkhorse.config.stages import SFTStage
 from darkhorse.errors import UserError
+from darkhorse.policy.adapters import training_adapters
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
@@ -30,6 +31,11 @@ def train_sft(policy: Policy, name: str, settings: SFTStage, mixture: Mixture, r
     Raises:
         UserError: if a source holds tasks without demonstrations.
     """
+    with training_adapters(policy.model, settings.lora):
+        return _train(policy, name, settings, mixture, run_dir)
+
+
+def _train(policy: Policy, name: str, settings: SFTStage, mixture: Mixture, run_dir: Path) -> float:
     optimizer = MasterOptimizer(policy.model, settings)
     with StageRun(run_dir, name, settings, policy.model, policy.tokenizer, optimizer) as run:
         for step in run.steps:
