@@ -11,9 +11,10 @@ import torch
 import tiny
 from darkhorse.config.stages import RLStage
 from darkhorse.errors import UserError
+from darkhorse.policy import recompute
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
-from darkhorse.policy.recompute import recompute_layers, recomputed_layers
+from darkhorse.policy.recompute import recompute_layers
 from darkhorse.training.optimizer import MasterOptimizer
 
 
@@ -62,14 +63,13 @@ def test_fewer_tensors_are_kept():
     assert saved_bytes(model) == before
 
 
-def test_nothing_is_in_training_mode_but_during_a_pass_with_gradients():
+def test_nothing_is_recomputed_without_gradients(monkeypatch):
     model = tiny.packed(tiny.model())
+    before = completion_logprobs(model, plan())[0]
     recompute_layers(model)
-    with torch.no_grad(), recomputed_layers(model):
-        assert not any(module.training for module in model.modules())
-    with recomputed_layers(model):
-        assert sum(module.training for module in model.modules()) == model.config.num_hidden_layers
-    assert not any(module.training for module in model.modules())
+    monkeypatch.setattr(recompute, "checkpoint", None)
+    with torch.no_grad():
+        assert torch.equal(completion_logprobs(model, plan())[0], before)
 
 
 def test_the_optimizer_turns_it_on_and_off():

@@ -67,6 +67,9 @@ class Recorder:
     def __init__(self, model, rate=0.0):
         self.model, self.rate, self.updates = model, rate, []
 
+    def backward(self, loss):
+        loss.backward()
+
     def step(self, step):
         self.updates.append(tiny.gradients(self.model))
         with torch.no_grad():

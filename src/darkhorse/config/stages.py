@@ -34,6 +34,9 @@ class _Training(Settings):
     move them in ways that have little to do with what is learned."""
     micro_batch_tokens: int = Field(default=2048, ge=1)
     """Most tokens in one forward and backward pass; gradients accumulate over the passes of a step."""
+    lanes: int = Field(default=1, ge=1)
+    """Passes beside each other, each on its part of the processor's threads (at most one for each thread); 2 saves a
+    small model on a CPU the time that a single pass leaves idle, and needs memory for the gradients twice."""
     gradient_checkpointing: bool = False
     """Compute each layer anew in the backward pass instead of keeping what it computed: far less memory for a third
     more work."""

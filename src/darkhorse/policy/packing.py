@@ -12,7 +12,6 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from darkhorse.policy.attention import attention_plan, hiding, plain_attention
-from darkhorse.policy.recompute import recomputed_layers
 
 _PLAIN_KEYS = 1024
 """Most keys for which a score of every pair is held."""
@@ -253,7 +252,7 @@ def _grouped_attention(
 def hidden_states(model: PreTrainedModel, plan: PackedPlan) -> Tensor:
     """Last hidden states of a packed row, `[T, C]`."""
     device = model.device
-    with attention_plan(plan), recomputed_layers(model):
+    with attention_plan(plan):
         output = model.base_model(
             input_ids=plan.input_ids.to(device), position_ids=plan.position_ids.to(device), use_cache=False
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -15,39 +16,31 @@ from darkhorse.policy.attention import attention_plan, current_plan
 
 
 def recompute_layers(model: PreTrainedModel, enable: bool = True) -> None:
-    """Keep only each layer's input in training passes, or everything again.
+    """Keep only each layer's input in passes with gradients, or everything again.
+
+    Transformers' own switch asks for training mode, in which layers drop out; this one does not.
 
     Raises:
         ValueError: if the architecture has no layers that can be recomputed.
     """
-    layers = _layers(model)
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
     if enable and not layers:
         raise ValueError(f"{type(model).__name__} does not support gradient checkpointing")
+    for layer in layers:
+        if enable:
+            layer.__dict__["forward"] = partial(_recomputed, layer)
+        else:
+            layer.__dict__.pop("forward", None)
+
+
+def _recomputed(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    forward = partial(type(layer).forward, layer)
+    if not torch.is_grad_enabled():
+        return forward(*args, **kwargs)
     # there is no dropout, so no random state has to be put back
-    run = partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=_contexts)
-    for layer in layers:
-        layer.gradient_checkpointing = enable
-        layer._gradient_checkpointing_func = run  # type: ignore[assignment]  # any attribute of a module
-
-
-@contextmanager
-def recomputed_layers(model: PreTrainedModel) -> Iterator[None]:
-    """A pass inside the block recomputes, if the model is set to and the pass has a gradient.
-
-    Transformers' layers ask for that whether they are in training mode, which the model as a whole never is.
-    """
-    layers = [layer for layer in _layers(model) if layer.gradient_checkpointing] if torch.is_grad_enabled() else []
-    for layer in layers:
-        layer.training = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.training = False
-
-
-def _layers(model: PreTrainedModel) -> list[GradientCheckpointingLayer]:
-    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    return checkpoint(
+        forward, *args, use_reentrant=False, preserve_rng_state=False, context_fn=_contexts, **kwargs
+    )  # fmt: skip
 
 
 def _contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -41,10 +44,15 @@ def learning_rate(settings: OptimizerSettings, step: int) -> float:
     return rate
 
 
+class _Lane(threading.local):
+    number: int | None = None
+    """None outside of lanes."""
+
+
 class MasterOptimizer:
     """Holds a float32 copy of every trainable weight; updates at 1e-6 would round away in bf16.
 
-    A hook moves each gradient into the master's as soon as it is complete, so micro-batches add up in float32.
+    A hook takes each gradient as soon as it is complete, so micro-batches add up in float32.
 
     Args:
         model: its parameters with `requires_grad` are trained, save its embeddings where the settings freeze them; they
@@ -63,6 +71,8 @@ class MasterOptimizer:
             parameter.requires_grad_(False)
         self._named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self._masters = {p: _master(p) for _, p in self._named}
+        self._lanes = _Lane()
+        self._sums: dict[int, dict[Tensor, Tensor]] = {0: {}}  # gradients, by lane
         self._hooks = [p.register_post_accumulate_grad_hook(self._collect) for _, p in self._named]
         self._adamw = torch.optim.AdamW(
             self._masters.values(), lr=0.0, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
@@ -75,21 +85,50 @@ class MasterOptimizer:
             except ValueError as error:
                 raise UserError(f"gradient_checkpointing: {error}.", "Leave it false.") from error
 
+    @contextmanager
+    def lane(self, number: int) -> Iterator[None]:
+        """Passes of this thread inside the block sum their gradients apart from those of other lanes, which may run
+        at the same time; `step` adds them up in the lanes' order.
+        """
+        self._sums.setdefault(number, {})
+        self._lanes.number = number
+        try:
+            yield
+        finally:
+            self._lanes.number = None
+
+    def backward(self, loss: Tensor) -> None:
+        """Run a backward pass and take its gradients."""
+        if self._lanes.number is None:
+            loss.backward()
+            return
+        # lanes would meet in the parameters' own gradients, so theirs never get there
+        parameters = [parameter for _, parameter in self._named]
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        for parameter, grad in zip(parameters, gradients, strict=True):
+            if grad is not None:
+                self._add(self._sums[self._lanes.number], parameter, grad)
+
     def _collect(self, parameter: Tensor) -> None:
-        master, grad = self._masters[parameter], parameter.grad  # type: ignore[index]
+        grad = parameter.grad
         assert grad is not None
-        if master.grad is None:
-            master.grad = grad.to(master.dtype)
-        else:
-            master.grad.add_(grad)
         parameter.grad = None
+        self._add(self._sums[0], parameter, grad)
+
+    def _add(self, sums: dict[Tensor, Tensor], parameter: Tensor, grad: Tensor) -> None:
+        if parameter in sums:
+            sums[parameter].add_(grad)
+        else:
+            sums[parameter] = grad.to(self._masters[parameter].dtype)  # type: ignore[index]
 
     def step(self, step: int) -> dict[str, float]:
         """Clip, update, and copy the masters into the model. Returns `grad_norm` (before clipping) and the rate."""
         for _, parameter in self._named:
             master = self._masters[parameter]
-            if master.grad is None:
-                master.grad = torch.zeros_like(master)
+            found = [sums.pop(parameter) for _, sums in sorted(self._sums.items()) if parameter in sums]
+            master.grad = found[0] if found else torch.zeros_like(master)
+            for more in found[1:]:
+                master.grad.add_(more)
         norm = torch.nn.utils.clip_grad_norm_(self._masters.values(), self.settings.max_grad_norm)
         rate = learning_rate(self.settings, step)
         for group in self._adamw.param_groups:

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from darkhorse.config.stages import RewardModelStage
 from darkhorse.errors import UserError
+from darkhorse.policy.packing import Segment
 from darkhorse.rewards.reward_model import RewardModel
 from darkhorse.tasks.pairs import PairSource
 from darkhorse.tasks.task import PreferencePair
 from darkhorse.training.batches import micro_batches
+from darkhorse.training.lanes import run_passes
 from darkhorse.training.optimizer import MasterOptimizer
 from darkhorse.training.stage_run import StageRun
 
@@ -44,7 +46,7 @@ def train_reward_model(
             started = time.monotonic()
             first = (step - 1) * settings.batch_size
             batch = [pairs.train(first + offset) for offset in range(settings.batch_size)]
-            metrics, tokens = _step(reward_model, batch, settings)
+            metrics, tokens = _step(reward_model, batch, settings, optimizer)
             metrics |= optimizer.step(step)
             if step == settings.steps:
                 metrics |= _measure(reward_model, pairs.held_out(settings.held_out_pairs), settings.micro_batch_tokens)
@@ -77,18 +79,20 @@ def _freeze(reward_model: RewardModel, settings: RewardModelStage) -> None:
 
 
 def _step(
-    reward_model: RewardModel, batch: Sequence[PreferencePair], settings: RewardModelStage
+    reward_model: RewardModel, batch: Sequence[PreferencePair], settings: RewardModelStage, optimizer: MasterOptimizer
 ) -> tuple[dict[str, float], int]:
     segments = [(reward_model.segment(pair.prompt, [pair.chosen, pair.rejected]), None) for pair in batch]
-    total = correct = margin = 0.0
-    for micro_batch in micro_batches(segments, settings.micro_batch_tokens):
+
+    def run(micro_batch: Sequence[tuple[Segment, None]]) -> tuple[float, float, float]:
         rewards = reward_model.rewards([segment for segment, _ in micro_batch])
         chosen, rejected = rewards[0::2], rewards[1::2]
         loss = bradley_terry_loss(chosen, rejected, settings.centering) / len(batch)
-        loss.backward()
-        total += float(loss.detach())
-        correct += float((chosen > rejected).sum())
-        margin += float((chosen - rejected).detach().sum())
+        optimizer.backward(loss)
+        return float(loss.detach()), float((chosen > rejected).sum()), float((chosen - rejected).detach().sum())
+
+    lanes = settings.lanes
+    found = run_passes(micro_batches(segments, settings.micro_batch_tokens, lanes), run, lanes, optimizer)
+    total, correct, margin = (sum(values) for values in zip(*found, strict=True))
     tokens = sum(segment.num_tokens for segment, _ in segments)
     return {"loss": total, "accuracy": correct / len(batch), "margin": margin / len(batch)}, tokens
 

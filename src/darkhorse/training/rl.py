@@ -33,6 +33,7 @@ from darkhorse.tasks.mixture import Mixture
 from darkhorse.training.advantages import ADVANTAGES
 from darkhorse.training.batches import micro_batches
 from darkhorse.training.downsampling import max_variance
+from darkhorse.training.lanes import run_passes
 from darkhorse.training.losses import LOSSES, LossConfig, LossInputs, Normaliser, mean_metrics
 from darkhorse.training.optimizer import MasterOptimizer
 from darkhorse.training.stage_run import StageRun
@@ -159,7 +160,7 @@ class RLTrainer:
             if not segments[share]:
                 continue
             pairs = list(zip(segments[share], old[share] if old is not None else [None] * len(segments), strict=False))
-            for key, value in self._accumulate(pairs, shortage).items():
+            for key, value in self._accumulate(pairs, shortage, optimizer).items():
                 sums[key] += value
             metrics |= optimizer.step(step)
         if not sums:
@@ -167,13 +168,16 @@ class RLTrainer:
         tokens = max(sums["tokens"], 1.0)
         return metrics | {"loss": sums["loss"] / updates, "entropy": sums["entropy"] / tokens} | mean_metrics(sums)
 
-    def _accumulate(self, pairs: Sequence[tuple[_Packed, Tensor | None]], shortage: float) -> dict[str, float]:
+    def _accumulate(
+        self, pairs: Sequence[tuple[_Packed, Tensor | None]], shortage: float, optimizer: MasterOptimizer
+    ) -> dict[str, float]:
         """Gradient of one optimizer step, micro-batch by micro-batch. Returns metric sums.
 
         Args:
             pairs: groups, with their log-probabilities before the first update where there are several.
             shortage: groups asked for by groups found. Those missing count as groups without a gradient, so that a
                 step left with few moves less: blown up to a whole step, their noise would undo what others taught.
+            optimizer: takes the gradients.
         """
         settings = self.settings
         normaliser = Normaliser(
@@ -184,9 +188,9 @@ class RLTrainer:
         config = LossConfig(
             settings.epsilon_low, settings.epsilon_high, settings.beta, settings.importance_sampling_cap
         )
-        sums: dict[str, float] = defaultdict(float)
         batch = [(packed.segment, (packed, old)) for packed, old in pairs]
-        for micro_batch in micro_batches(batch, settings.micro_batch_tokens):
+
+        def run(micro_batch: Sequence[tuple[Segment, tuple[_Packed, Tensor | None]]]) -> dict[str, float]:
             packs = [packed for _, (packed, _) in micro_batch]
             logprobs_T, entropy_T = self._logprobs(self.policy, packs)
             olds = [old for _, (_, old) in micro_batch if old is not None]
@@ -197,11 +201,16 @@ class RLTrainer:
                 ref_T = ref_T.clone()
             inputs = loss_inputs(packs, logprobs_T, torch.cat(olds) if olds else logprobs_T.detach(), ref_T)
             outputs = LOSSES[settings.loss_type](inputs, config, normaliser)
-            outputs.loss.backward()
-            sums["loss"] += float(outputs.loss.detach())
-            sums["entropy"] += float(entropy_T.sum())
-            for key, value in outputs.metrics.items():
-                sums[key] += float(value)
+            optimizer.backward(outputs.loss)
+            found = {"loss": outputs.loss.detach(), "entropy": entropy_T.sum(), **outputs.metrics}
+            return {key: float(value) for key, value in found.items()}
+
+        sums: dict[str, float] = defaultdict(float)
+        for found in run_passes(
+            micro_batches(batch, settings.micro_batch_tokens, settings.lanes), run, settings.lanes, optimizer
+        ):
+            for key, value in found.items():
+                sums[key] += value
         return sums
 
     def _reference(self) -> Policy:

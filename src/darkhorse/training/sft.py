@@ -18,6 +18,7 @@ from darkhorse.policy.packing import PackedPlan, Segment
 from darkhorse.tasks.mixture import Mixture
 from darkhorse.tasks.task import Demonstration
 from darkhorse.training.batches import micro_batches
+from darkhorse.training.lanes import run_passes
 from darkhorse.training.optimizer import MasterOptimizer
 from darkhorse.training.stage_run import StageRun
 
@@ -42,7 +43,7 @@ def _train(policy: Policy, name: str, settings: SFTStage, mixture: Mixture, run_
             started = time.monotonic()
             first = (step - 1) * settings.batch_size
             batch = [_render(policy, mixture, first + offset) for offset in range(settings.batch_size)]
-            metrics = sft_step(policy, batch, settings.micro_batch_tokens)
+            metrics = sft_step(policy, batch, settings.micro_batch_tokens, settings.lanes, optimizer)
             metrics |= optimizer.step(step)
             seconds = time.monotonic() - started
             tokens = sum(len(item.prompt) + len(item.completion) for item in batch)
@@ -52,28 +53,41 @@ def _train(policy: Policy, name: str, settings: SFTStage, mixture: Mixture, run_
         return run.elapsed
 
 
-def sft_step(policy: Policy, batch: Sequence[Rendered], micro_batch_tokens: int) -> dict[str, float]:
+def sft_step(
+    policy: Policy,
+    batch: Sequence[Rendered],
+    micro_batch_tokens: int,
+    lanes: int = 1,
+    optimizer: MasterOptimizer | None = None,
+) -> dict[str, float]:
     """Accumulate the gradient of the mean negative log-probability over all assistant tokens of the batch.
+
+    Args:
+        policy: its model gets the gradient.
+        batch: demonstrations.
+        micro_batch_tokens: most tokens in one pass.
+        lanes, optimizer: as in `run_passes`.
 
     Returns:
         `loss`, `entropy`, `mean_token_accuracy`'s stand-in `mean_token_probability`, and `num_tokens`.
     """
     total = sum(sum(item.loss_mask) for item in batch)
-    loss_sum = entropy_sum = probability_sum = 0.0
     segments = [(Segment(item.prompt, [item.completion]), item.loss_mask) for item in batch]
-    for micro_batch in micro_batches(segments, micro_batch_tokens):
+
+    def run(micro_batch: Sequence[tuple[Segment, Sequence[int]]]) -> tuple[float, float, float]:
         plan = PackedPlan([segment for segment, _ in micro_batch])
         mask = torch.tensor([value for _, loss_mask in micro_batch for value in loss_mask])
         logprobs, entropy = completion_logprobs(policy.model, plan, mask)
         loss = -logprobs.sum() / total
-        loss.backward()
-        loss_sum += float(loss.detach())
-        entropy_sum += float(entropy.sum())
-        probability_sum += float(logprobs.detach().exp().sum())
+        loss.backward() if optimizer is None else optimizer.backward(loss)
+        return float(loss.detach()), float(entropy.sum()), float(logprobs.detach().exp().sum())
+
+    found = run_passes(micro_batches(segments, micro_batch_tokens, lanes), run, lanes, optimizer)
+    loss, entropy, probability = (sum(values) for values in zip(*found, strict=True))
     return {
-        "loss": loss_sum,
-        "entropy": entropy_sum / total,
-        "mean_token_probability": probability_sum / total,
+        "loss": loss,
+        "entropy": entropy / total,
+        "mean_token_probability": probability / total,
         "num_tokens": float(total),
     }
 

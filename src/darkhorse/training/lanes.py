@@ -1,0 +1,46 @@
+"""Forward and backward passes in threads of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+from darkhorse.training.optimizer import MasterOptimizer
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def run_passes(
+    batches: Sequence[T], run: Callable[[T], R], lanes: int = 1, optimizer: MasterOptimizer | None = None
+) -> list[R]:
+    """Run a pass over every micro-batch; what each returns, in order.
+
+    A small model leaves processors idle between operations that are too small to be shared; passes beside each other
+    use them. Every lane sums its own gradients, so the total does not depend on which was faster.
+
+    Args:
+        batches: micro-batches, dealt to the lanes in turn.
+        run: forward and backward pass over one.
+        lanes: passes beside each other, each on its share of the processor's threads.
+        optimizer: takes the gradients; without one there is a single lane.
+    """
+    threads = torch.get_num_threads()
+    lanes = min(lanes, threads, max(len(batches), 1))
+    if lanes == 1 or optimizer is None:
+        return [run(batch) for batch in batches]
+
+    def work(lane: int) -> list[R]:
+        torch.set_num_threads(threads // lanes)
+        with optimizer.lane(lane):
+            return [run(batch) for batch in batches[lane::lanes]]
+
+    with ThreadPoolExecutor(lanes) as pool:
+        try:
+            by_lane = [found.result() for found in [pool.submit(work, lane) for lane in range(lanes)]]
+        finally:
+            torch.set_num_threads(threads)  # a lane's setting is also that of threads yet to come
+    return [by_lane[place % lanes][place // lanes] for place in range(len(batches))]
