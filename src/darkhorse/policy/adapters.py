@@ -36,8 +36,8 @@ def training_adapters(model: PreTrainedModel, settings: LoraConfig | None) -> It
         yield
         return
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    add_adapters(model, settings)
     try:
+        add_adapters(model, settings)
         yield
     finally:
         merge_adapters(model)

@@ -38,9 +38,7 @@ def _recomputed(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
     if not torch.is_grad_enabled():
         return forward(*args, **kwargs)
     # there is no dropout, so no random state has to be put back
-    return checkpoint(
-        forward, *args, use_reentrant=False, preserve_rng_state=False, context_fn=_contexts, **kwargs
-    )  # fmt: skip
+    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False, context_fn=_contexts, **kwargs)
 
 
 def _contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
