@@ -93,8 +93,13 @@ def earlier(path: Path | None, recipe: str) -> Seeds:
 
 
 def digest(path: Path) -> str:
-    """Of the settings that are not defaults, so that figures of different recipes are not mixed up."""
-    settings = load_recipe(path, []).model_dump(mode="json", exclude_defaults=True)
+    """Of the settings that are not defaults, so that figures of different recipes are not mixed up. Lanes are left out:
+    they change how fast a recipe runs.
+    """
+    recipe = load_recipe(path, [])
+    settings = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"engine": {"lanes"}})
+    for stage in settings["stage"].values():
+        stage.pop("lanes", None)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -22,6 +22,7 @@ workers = 1
 [stage.start]
 type = "sft"
 steps = 4
+lanes = 2
 batch_size = 2
 checkpoint_every = 2
 learning_rate = 1e-3
@@ -30,6 +31,7 @@ tasks = [{ type = "synthetic", suite = "mathematics" }]
 [stage.reason]
 type = "rl"
 steps = 4
+lanes = 2
 checkpoint_every = 2
 prompts_per_step = 2
 num_generations = 4
