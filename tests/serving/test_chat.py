@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -102,8 +104,11 @@ def test_a_scripted_session(tiny_model: Path, tmp_path: Path) -> None:  # noqa: 
 
 
 def test_control_c_stops_an_answer_and_the_end_of_input_leaves(tiny_model: Path, tmp_path: Path) -> None:  # noqa: F811
+    endless = shutil.copytree(tiny_model, tmp_path / "endless")  # however late the signal comes, it is still talking
+    config = json.loads((endless / "config.json").read_text())
+    (endless / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 1_000_000}))
     process = subprocess.Popen(
-        command("chat", str(tiny_model), "--max-tokens", "900"),
+        command("chat", str(endless), "--max-tokens", "900000"),
         cwd=tmp_path,
         env=environment(),
         stdin=subprocess.PIPE,
