@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TypeAlias
 
-import torch
-
+from darkhorse.policy.threads import divided_threads
 from darkhorse.rollout.engine import Request
 from darkhorse.rollout.trajectory import Completion
 
@@ -32,13 +31,12 @@ async def run_side_by_side(lanes: Sequence[Decode], inboxes: Sequence[Inbox]) ->
     ready: asyncio.Queue[tuple[int, Completion | BaseException | None]] = asyncio.Queue()
     go_on = [threading.Semaphore(0) for _ in lanes]
     stopping = threading.Event()
-    threads = torch.get_num_threads()
 
     def work(number: int) -> None:
         def tell(news: Completion | BaseException | None) -> None:
             loop.call_soon_threadsafe(ready.put_nowait, (number, news))
 
-        torch.set_num_threads(max(1, threads // len(lanes)))
+        take_share()
         try:
             for completion in lanes[number](inboxes[number]):
                 if completion is not None:
@@ -50,24 +48,24 @@ async def run_side_by_side(lanes: Sequence[Decode], inboxes: Sequence[Inbox]) ->
         except BaseException as error:
             tell(error)
 
-    workers = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(lanes))]
-    for worker in workers:
-        worker.start()
-    busy = len(lanes)
-    try:
-        while busy:
-            number, news = await ready.get()
-            if isinstance(news, BaseException):
-                raise news
-            if news is None:
-                busy -= 1
-                continue
-            yield number, news
-            go_on[number].release()
-    finally:
-        stopping.set()
-        for lane in go_on:
-            lane.release()
+    with divided_threads(len(lanes)) as take_share:
+        workers = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(lanes))]
         for worker in workers:
-            worker.join()
-        torch.set_num_threads(threads)  # a lane's setting is also that of threads yet to come
+            worker.start()
+        busy = len(lanes)
+        try:
+            while busy:
+                number, news = await ready.get()
+                if isinstance(news, BaseException):
+                    raise news
+                if news is None:
+                    busy -= 1
+                    continue
+                yield number, news
+                go_on[number].release()
+        finally:
+            stopping.set()
+            for lane in go_on:
+                lane.release()
+            for worker in workers:
+                worker.join()

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import torch
 
+from darkhorse.policy.threads import divided_threads
 from darkhorse.training.optimizer import MasterOptimizer
 
 T = TypeVar("T")
@@ -28,19 +29,15 @@ def run_passes(
         lanes: passes beside each other, each on its share of the processor's threads.
         optimizer: takes the gradients; without one there is a single lane.
     """
-    threads = torch.get_num_threads()
-    lanes = min(lanes, threads, max(len(batches), 1))
+    lanes = min(lanes, torch.get_num_threads(), max(len(batches), 1))
     if lanes == 1 or optimizer is None:
         return [run(batch) for batch in batches]
 
     def work(lane: int) -> list[R]:
-        torch.set_num_threads(threads // lanes)
+        take_share()
         with optimizer.lane(lane):
             return [run(batch) for batch in batches[lane::lanes]]
 
-    with ThreadPoolExecutor(lanes) as pool:
-        try:
-            by_lane = [found.result() for found in [pool.submit(work, lane) for lane in range(lanes)]]
-        finally:
-            torch.set_num_threads(threads)  # a lane's setting is also that of threads yet to come
+    with divided_threads(lanes) as take_share, ThreadPoolExecutor(lanes) as pool:
+        by_lane = [found.result() for found in [pool.submit(work, lane) for lane in range(lanes)]]
     return [by_lane[place % lanes][place // lanes] for place in range(len(batches))]
