@@ -3,7 +3,8 @@
     python benchmarks/_grpo_worker.py SYSTEM JOB.json
 
 The job names the checkpoint (`folder`), one list of messages for each prompt (`prompts`), `prompts_per_step`,
-`num_generations`, `max_completion_length`, and how many steps will be asked for (`steps`). A reward is the flip of a
+`num_generations`, `max_completion_length`, how many steps will be asked for (`steps`), whether there is no GPU (`cpu`),
+and how many completions TRL takes at once in its update (`micro_batch`). A reward is the flip of a
 coin, so that no time goes into judging and nearly every group has a gradient. An answer gives the step's seconds and
 completion tokens, and the largest resident memory of the process so far, in bytes.
 """

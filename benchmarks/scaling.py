@@ -15,7 +15,7 @@ import asyncio
 import random
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from _groups import PROMPT_TOKENS, random_tokens
 from _writing import write_json
 from darkhorse.config.model import ModelConfig
+from darkhorse.config.shapes import SHAPES, ModelShape
 from darkhorse.config.stages import RLStage
 from darkhorse.policy.attention import use_packed_attention
 from darkhorse.policy.loading import Policy, load_policy
@@ -37,12 +38,13 @@ from darkhorse.training.batches import micro_batches
 from darkhorse.training.optimizer import MasterOptimizer
 
 PROMPTS = 4
-SHAPES = {
-    "135m": ("llama", 576, 1536, 30, 9, 3),
-    "0.5b": ("qwen2", 896, 4864, 24, 14, 2),
-    "1.5b": ("qwen2", 1536, 8960, 28, 12, 2),
+SMALL = SHAPES["smollm2-135m"]
+MODELS = {
+    "135m": ("llama", SMALL),
+    "0.5b": ("qwen2", replace(SHAPES["qwen2.5-0.5b"], vocabulary=SMALL.vocabulary)),
+    "1.5b": ("qwen2", ModelShape(28, 1536, 8960, 12, 2, 128, SMALL.vocabulary, tied=True, attention_bias=True)),
 }
-"""Family, hidden size, intermediate size, layers, heads, key-value heads."""
+"""Family and shape."""
 FIXED = ("135m", 8, 128)
 """Model, group and length that stand still while another grows."""
 
@@ -61,19 +63,19 @@ class Point:
         return PROMPTS * (PROMPT_TOKENS + self.generations * self.length)
 
 
-def random_policy(shape: str) -> Policy:
+def random_policy(name: str) -> Policy:
     """A policy of random weights."""
-    family, hidden, intermediate, layers, heads, kv_heads = SHAPES[shape]
+    family, shape = MODELS[name]
     policy = load_policy(ModelConfig(name="smollm2-135m"))
     config = AutoConfig.for_model(
         family,
-        hidden_size=hidden,
-        intermediate_size=intermediate,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=kv_heads,
-        vocab_size=policy.model.config.vocab_size,
-        tie_word_embeddings=True,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        vocab_size=shape.vocabulary,
+        tie_word_embeddings=shape.tied,
     )
     torch.manual_seed(0)
     policy.model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).to(policy.model.device).eval()
@@ -117,21 +119,14 @@ def measure(model: str, points: list[Point], repeats: int) -> dict[Point, float]
             spent = step(policy, engine, optimizer, point, repeat)
             if repeat:
                 seconds[point].append(spent)
-    print(f"{model}: {sum(p.numel() for p in policy.model.parameters()) / 1e6:.0f} M parameters", flush=True)
+    print(f"{model}: {MODELS[model][1].parameters / 1e6:.0f} M parameters", flush=True)
     return {point: statistics.median(values) for point, values in seconds.items()}
-
-
-def parameters(shape: str) -> int:
-    """Weights that every token is multiplied by, the head included."""
-    _, hidden, intermediate, layers, heads, kv_heads = SHAPES[shape]
-    attention = 2 * hidden * hidden + 2 * hidden * hidden // heads * kv_heads
-    return layers * (attention + 3 * hidden * intermediate) + hidden * 49_152
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=list(SHAPES), default=list(SHAPES))
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--groups", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--lengths", type=int, nargs="+", default=[64, 128, 256, 512])
     parser.add_argument("--repeats", type=int, default=5)
@@ -152,7 +147,7 @@ def main() -> None:
         table.add_column(column, justify="left" if column in ("grows", "model") else "right")
     figures: dict[str, dict[str, float]] = {}
     for grows, sweep in sweeps.items():
-        cost = {p: seconds[p] / p.tokens / (parameters(p.model) if grows == "model" else 1) for p in sweep}
+        cost = {p: seconds[p] / p.tokens / (MODELS[p.model][1].parameters if grows == "model" else 1) for p in sweep}
         for p in sweep:
             linear = cost[p] / cost[sweep[0]]
             each = 1e6 * seconds[p] / p.tokens

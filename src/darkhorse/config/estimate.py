@@ -2,9 +2,9 @@
 
 The figures are bounds, not predictions. Every completion is taken to run to its limit in a single turn and refilled
 groups are not counted. Operations count matrix products with the weights only (Kaplan et al. 2020, "Scaling Laws for
-Neural Language Models", section 2.1: 2N for a forward pass, 4N more for the backward pass, and 2N once more where
-layers are recomputed), which leaves out attention over long contexts. Time divides them by the sustained rate the
-recipe states, so it knows nothing of memory bandwidth, verifiers or start-up.
+Neural Language Models", section 2.1: 2N for a forward pass, 4N more for the backward pass; 2N once more where layers
+are recomputed, 2N less where only adapters are trained), which leaves out attention over long contexts. Time divides
+them by the sustained rate the recipe states, so it knows nothing of memory bandwidth, verifiers or start-up.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class MemoryEstimate:
     """Bytes of the whole run, over all devices together.
 
     Weights and gradients are bfloat16, master weights and the two Adam moments float32: 16 bytes per parameter
-    (Rajbhandari et al. 2020, "ZeRO", section 3.1). Activations follow Korthikanti et al. 2022, "Reducing Activation
-    Recomputation in Large Transformer Models", section 4.1: 34 bytes per token, layer and hidden unit, without
-    the attention matrix, which memory-efficient attention never stores.
+    (Rajbhandari et al. 2020, "ZeRO", section 3.1); all but the weights count trained parameters only. Activations
+    follow Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", section 4.1: 34
+    bytes per token, layer and hidden unit, without the attention matrix, which memory-efficient attention never stores.
 
     Attributes:
         weights: the model, bfloat16.

@@ -57,7 +57,12 @@ class LoraConfig(Settings):
     """Names of the linear layers that get one; all but the head when unset."""
 
 
-class SFTStage(_Training):
+class _PolicyTraining(_Training):
+    lora: LoraConfig | None = None
+    """Train adapters instead of the weights; all weights when unset."""
+
+
+class SFTStage(_PolicyTraining):
     """Supervised fine-tuning on reasoned answers; the loss covers the answers only."""
 
     type: Literal["sft"] = "sft"
@@ -65,8 +70,6 @@ class SFTStage(_Training):
     """Demonstrations in one optimizer step."""
     tasks: list[SourceConfig] = Field(default_factory=list)
     """Sources of demonstrations."""
-    lora: LoraConfig | None = None
-    """Train adapters instead of the weights; all weights when unset."""
 
 
 class RewardModelStage(_Training):
@@ -85,14 +88,12 @@ class RewardModelStage(_Training):
     """Train only the last so many layers (and the head); all when unset."""
 
 
-class RLStage(_Training):
+class RLStage(_PolicyTraining):
     """Reinforcement learning with verified outcomes."""
 
     type: Literal["rl"] = "rl"
     tasks: list[SourceConfig] = Field(default_factory=list)
     """Sources of prompts."""
-    lora: LoraConfig | None = None
-    """Train adapters instead of the weights; all weights when unset."""
     replay_from: str | None = None
     """An earlier RL stage whose sources are mixed in, so that what it taught is not lost."""
     replay_share: float = Field(default=0.25, ge=0, lt=1)

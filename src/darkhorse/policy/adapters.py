@@ -109,12 +109,11 @@ def merged_state_dict(model: PreTrainedModel) -> dict[str, Tensor] | None:
         return None
     state: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
-        owner = next((prefix for prefix in _prefixes(name) if prefix in adapted), None)
-        if owner is None:
-            state[name] = tensor
-        elif name.startswith(f"{owner}.base_layer."):
-            rest = name.removeprefix(f"{owner}.base_layer.")
+        owner, inside, rest = name.partition(".base_layer.")
+        if inside:
             state[f"{owner}.{rest}"] = merged_weight(adapted[owner]) if rest == "weight" else tensor
+        elif ".lora_" not in name:
+            state[name] = tensor
     return state
 
 
@@ -134,9 +133,3 @@ def _adapted(model: PreTrainedModel) -> list[Any]:
 
 def _is_adapted(module: Any) -> bool:
     return isinstance(getattr(module, "base_layer", None), nn.Linear) and hasattr(module, "lora_A")
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    """`a`, `a.b`, ... of `a.b.c`."""
-    parts = name.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts)))
