@@ -12,6 +12,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from _peers import Desk
@@ -47,7 +48,7 @@ def _transformers(folder: str, attention: str) -> Any:
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
-def generate(folder: str) -> Run:
+def generate(folder: str, cache: str | None = None) -> Run:
     """Transformers' `generate` over one static batch; rows that reached their length wait for the longest."""
     import torch
     from transformers import StoppingCriteria, StoppingCriteriaList
@@ -74,6 +75,7 @@ def generate(folder: str) -> Run:
                 max_new_tokens=max(new_tokens),
                 eos_token_id=None,
                 pad_token_id=0,
+                cache_implementation=cache,
                 stopping_criteria=StoppingCriteriaList([Lengths(ends)]),
             )
         return sum(new_tokens)
@@ -123,6 +125,7 @@ def vllm(folder: str) -> Run:
 SYSTEMS: dict[str, Callable[[str], Run]] = {
     "darkhorse": darkhorse,
     "generate": generate,
+    "static": partial(generate, cache="static"),
     "continuous": continuous,
     "vllm": vllm,
 }

@@ -2,9 +2,10 @@
 
 Every system runs in a process of its own and answers the same batches in turn, so that what else the machine does hits
 all alike. All sample at temperature 1 and go past the end of the turn to the length asked for. Prompts are random
-tokens. Peers: Transformers' `generate` on a static batch, its continuous batching, and vLLM's build for CPUs in an
-environment that this script makes (`--systems` leaves peers out). Figures are medians over the repeats, after one that
-warms up; ratios are taken within a repeat.
+tokens. Peers: Transformers' `generate` on a static batch, the same with its static cache (which it compiles on a CUDA
+device), its continuous batching, and vLLM's build for CPUs in an environment that this script makes; `--systems` names
+those to run, `--model` another model. Figures are medians over the repeats, after one that warms up; ratios are taken
+within a repeat.
 
     python benchmarks/rollout.py --json benchmarks/results/rollout.json
 """
@@ -22,11 +23,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from _models import EMBEDDED, FAMILIES, model_folder
 from _peers import HERE, Peer, environment
 from _writing import write_json
-from darkhorse.policy.loading import resolve
 
-SYSTEMS = ("darkhorse", "generate", "continuous", "vllm")
+SYSTEMS = ("darkhorse", "generate", "static", "continuous", "vllm")
 PROMPT_TOKENS = 60
 NEW_TOKENS = 128
 RAGGED = (16, 512)
@@ -73,9 +74,8 @@ def rate(system: Peer, batch: dict[str, Any]) -> float:
     return float(answer["tokens"] / answer["seconds"])
 
 
-def measure(shapes: list[Shape], systems: list[str], repeats: int) -> None:
+def measure(folder: str, shapes: list[Shape], systems: list[str], repeats: int) -> None:
     """Fill in the rates of every shape."""
-    folder = resolve("smollm2-135m")
     running: list[Peer] = []
     try:
         for name in systems:
@@ -130,7 +130,8 @@ def print_table(shapes: list[Shape], systems: list[str]) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--model", default=EMBEDDED, help=f"a model, or random weights: {', '.join(FAMILIES)}")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=[name for name in SYSTEMS if name != "static"])
     parser.add_argument("--sizes", type=int, nargs="*", default=[8, 64, 128, 256], help="requests at once")
     parser.add_argument("--ragged", type=int, default=64, help="requests of the ragged batch; 0 leaves it out")
     parser.add_argument("--repeats", type=int, default=5)
@@ -141,7 +142,7 @@ def main() -> None:
     if arguments.ragged:
         rng = random.Random(0)
         shapes.append(Shape("ragged", [rng.randint(*RAGGED) for _ in range(arguments.ragged)]))
-    measure(shapes, systems, arguments.repeats)
+    measure(model_folder(arguments.model), shapes, systems, arguments.repeats)
     print_table(shapes, systems)
     write_json(arguments.json, figures(shapes, systems))
 

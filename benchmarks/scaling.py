@@ -21,12 +21,12 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from _groups import PROMPT_TOKENS, random_tokens
+from _models import EMBEDDED, random_config, random_model
 from _writing import write_json
 from darkhorse.config.model import ModelConfig
-from darkhorse.config.shapes import SHAPES, ModelShape
+from darkhorse.config.shapes import SHAPES
 from darkhorse.config.stages import RLStage
 from darkhorse.policy.attention import use_packed_attention
 from darkhorse.policy.loading import Policy, load_policy
@@ -38,14 +38,9 @@ from darkhorse.training.batches import micro_batches
 from darkhorse.training.optimizer import MasterOptimizer
 
 PROMPTS = 4
-SMALL = SHAPES["smollm2-135m"]
-MODELS = {
-    "135m": ("llama", SMALL),
-    "0.5b": ("qwen2", replace(SHAPES["qwen2.5-0.5b"], vocabulary=SMALL.vocabulary)),
-    "1.5b": ("qwen2", ModelShape(28, 1536, 8960, 12, 2, 128, SMALL.vocabulary, tied=True, attention_bias=True)),
-}
-"""Family and shape."""
-FIXED = ("135m", 8, 128)
+MODELS = ("smollm2-135m", "qwen2.5-0.5b", "qwen2.5-1.5b")
+VOCABULARY = SHAPES[EMBEDDED].vocabulary
+FIXED = (EMBEDDED, 8, 128)
 """Model, group and length that stand still while another grows."""
 
 
@@ -65,22 +60,15 @@ class Point:
 
 def random_policy(name: str) -> Policy:
     """A policy of random weights."""
-    family, shape = MODELS[name]
-    policy = load_policy(ModelConfig(name="smollm2-135m"))
-    config = AutoConfig.for_model(
-        family,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.intermediate,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        vocab_size=shape.vocabulary,
-        tie_word_embeddings=shape.tied,
-    )
-    torch.manual_seed(0)
-    policy.model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).to(policy.model.device).eval()
+    policy = load_policy(ModelConfig(name=EMBEDDED))
+    policy.model = random_model(random_config(name, VOCABULARY))
     use_packed_attention(policy.model)
     return policy
+
+
+def parameters(name: str) -> int:
+    """Weights of a model that is measured."""
+    return replace(SHAPES[name], vocabulary=VOCABULARY).parameters
 
 
 def step(policy: Policy, engine: LocalEngine, optimizer: MasterOptimizer, point: Point, seed: int) -> float:
@@ -119,14 +107,14 @@ def measure(model: str, points: list[Point], repeats: int) -> dict[Point, float]
             spent = step(policy, engine, optimizer, point, repeat)
             if repeat:
                 seconds[point].append(spent)
-    print(f"{model}: {MODELS[model][1].parameters / 1e6:.0f} M parameters", flush=True)
+    print(f"{model}: {parameters(model) / 1e6:.0f} M parameters", flush=True)
     return {point: statistics.median(values) for point, values in seconds.items()}
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--groups", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--lengths", type=int, nargs="+", default=[64, 128, 256, 512])
     parser.add_argument("--repeats", type=int, default=5)
@@ -147,7 +135,7 @@ def main() -> None:
         table.add_column(column, justify="left" if column in ("grows", "model") else "right")
     figures: dict[str, dict[str, float]] = {}
     for grows, sweep in sweeps.items():
-        cost = {p: seconds[p] / p.tokens / (MODELS[p.model][1].parameters if grows == "model" else 1) for p in sweep}
+        cost = {p: seconds[p] / p.tokens / (parameters(p.model) if grows == "model" else 1) for p in sweep}
         for p in sweep:
             linear = cost[p] / cost[sweep[0]]
             each = 1e6 * seconds[p] / p.tokens

@@ -3,8 +3,8 @@
 A step is the forward and backward pass of packed groups (prompts computed once, shared by their completions) and the
 optimizer's update. Counted are the products that a step needs at least: linear layers, attention over the pairs of
 tokens that see each other, and the head on completion tokens; what the backward pass computes anew is not counted. The
-ceiling is the rate of a bfloat16 product of 256 rows, measured between the steps. Medians over the repeats, after one
-that warms up.
+ceiling is the rate of a bfloat16 product of 256 rows (8,192 on a CUDA device), measured between the steps. Medians over
+the repeats, after one that warms up.
 
     python benchmarks/train_step.py --json benchmarks/results/train_step.json
 """
@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from _groups import random_groups
+from _models import EMBEDDED, FAMILIES, model_folder
 from _writing import write_json
 from darkhorse.config.model import ModelConfig
 from darkhorse.config.stages import RLStage
 from darkhorse.policy.attention import head_width
-from darkhorse.policy.ceilings import matmul_tflops
+from darkhorse.policy.ceilings import ceiling_rows, matmul_tflops
 from darkhorse.policy.loading import Policy, load_policy
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
@@ -64,10 +65,10 @@ def measure(policy: Policy, optimizer: MasterOptimizer, length: int, tokens: int
     """Time steps on groups of completions that end at `length`."""
     segments = random_groups(length, tokens)
     plan = PackedPlan(segments)
-    operations = needed_operations(policy, segments)
+    operations, device = needed_operations(policy, segments), policy.model.device
     seconds, shares = [], []
     for repeat in range(repeats + 1):
-        ceiling = matmul_tflops(256, torch.bfloat16, policy.model.device)
+        ceiling = matmul_tflops(ceiling_rows(device), torch.bfloat16, device)
         started = time.perf_counter()
         logprobs_T, _ = completion_logprobs(policy.model, plan)
         (-logprobs_T.mean()).backward()
@@ -84,13 +85,13 @@ def measure(policy: Policy, optimizer: MasterOptimizer, length: int, tokens: int
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--model", default=EMBEDDED, help=f"a model, or random weights: {', '.join(FAMILIES)}")
     parser.add_argument("--tokens", type=int, default=4096, help="packed tokens in a step, about")
     parser.add_argument("--lengths", type=int, nargs="+", default=[128, 512], help="prompt and completion together")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    policy = load_policy(ModelConfig(name=arguments.model))
+    policy = load_policy(ModelConfig(name=model_folder(arguments.model)))
     optimizer = MasterOptimizer(policy.model, RLStage(learning_rate=1e-6))
     table = Table(title="packed training step")
     for column in ("sequence length", "packed tokens", "seconds", "tokens/s", "share of the ceiling"):

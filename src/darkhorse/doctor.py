@@ -40,24 +40,28 @@ def _speed() -> dict[str, str]:
     """Measured ceilings, the kernels that are chosen, and what is slow and why; takes some seconds."""
     import torch
 
+    from darkhorse.policy import varlen
     from darkhorse.policy.blocked_linears import has_blocked_layout
-    from darkhorse.policy.ceilings import copy_gigabytes, matmul_tflops
+    from darkhorse.policy.ceilings import ceiling_rows, copy_gigabytes, matmul_tflops
     from darkhorse.policy.device import default_device
 
     device = default_device()
-    low, high = (matmul_tflops(rows, torch.bfloat16, device) for rows in (32, 256))
-    plain = matmul_tflops(256, torch.float32, device)
+    rows = ceiling_rows(device)
+    low, high = (matmul_tflops(count, torch.bfloat16, device) for count in (32, rows))
+    plain = matmul_tflops(rows, torch.float32, device)
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        accelerator, kernels = f"{properties.name}, {properties.total_memory / 1e9:.1f} GB", "fused attention"
+        flash = varlen.serves(torch.empty(1, 64, dtype=torch.bfloat16, device=device))
+        accelerator = f"{properties.name}, {properties.total_memory / 1e9:.1f} GB"
+        kernels = "CUDA graphs, " + ("flash attention" if flash else "attention in two matrix products")
     else:
         layout = "in the processor's own layout" if has_blocked_layout(device) else "as they are"
         accelerator, kernels = "none", f"weights {layout}, attention in two matrix products"
     return {
         "accelerator": accelerator,
         "threads": f"{torch.get_num_threads()} for computing",
-        "bfloat16 matmul": f"{high:.2f} TFLOP/s at 256 rows, {low:.2f} at 32",
-        "float32 matmul": f"{plain:.2f} TFLOP/s at 256 rows",
+        "bfloat16 matmul": f"{high:.2f} TFLOP/s at {rows} rows, {low:.2f} at 32",
+        "float32 matmul": f"{plain:.2f} TFLOP/s at {rows} rows",
         "memory copy": f"{copy_gigabytes(device):.1f} GB/s",
         "decoding": kernels,
         "slow": "; ".join(_slow(torch.get_num_threads(), high / plain, device.type)) or "nothing found",

@@ -20,7 +20,13 @@ from darkhorse.errors import UserError
 # Totals of the published checkpoints' safetensors files.
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("smollm2-135m", 134_515_008), ("qwen2.5-0.5b", 494_032_768), ("qwen2.5-32b", 32_763_876_352)],
+    [
+        ("smollm2-135m", 134_515_008),
+        ("qwen2.5-0.5b", 494_032_768),
+        ("qwen2.5-1.5b", 1_543_714_304),
+        ("qwen3-0.6b", 596_049_920),
+        ("qwen2.5-32b", 32_763_876_352),
+    ],
 )
 def test_shapes_count_the_parameters_of_the_published_models(name: str, parameters: int) -> None:
     assert SHAPES[name].parameters == parameters

@@ -43,8 +43,10 @@ def attended(query_HD: Tensor, keys_KTD: Tensor, values_KTD: Tensor, window: int
 @torch.inference_mode()
 def step(cache: SlotCache, held: Sequences, window: int | None, generator: torch.Generator) -> None:
     """Decode one token of every sequence, and compare what it gathers."""
-    plan = DecodePlan(cache)
-    assert plan.position_ids[0].tolist() == [keys.shape[2] for keys, _ in held]
+    spans = cache.advance()
+    positions = [position for span in spans for position in span.positions]
+    assert positions == [keys.shape[2] for keys, _ in held]
+    plan = DecodePlan(spans, torch.tensor(positions))
     fresh = torch.randn(2, LAYERS, KV_HEADS, len(held), CHANNELS, dtype=torch.float64, generator=generator)
     query_LHTD = torch.randn(LAYERS, HEADS, len(held), CHANNELS, dtype=torch.float64, generator=generator)
     for slot, (keys, values) in enumerate(held):

@@ -90,8 +90,7 @@ def test_a_long_prompt_read_in_pieces_gives_the_samples_of_one_read_at_once(kind
     prompts = [[rng.randrange(256) for _ in range(length)] for length in (70, 8, 65, 129)]
     requests = [Request(prompt, SamplingParams(max_tokens=6, seed=n), 2) for n, prompt in enumerate(prompts)]
     at_once = generate(LocalEngine(policy), requests)
-    for module in (lane, prefill):
-        monkeypatch.setattr(module, "PREFILL_TOKENS", 64)
+    monkeypatch.setattr(lane, "tokens_at_once", lambda device: 64)
     monkeypatch.setattr(prefill, "_PIECE", 32)
     in_pieces = generate(LocalEngine(policy), requests)
     for key, completion in at_once.items():

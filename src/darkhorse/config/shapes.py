@@ -23,6 +23,7 @@ class ModelShape:
         vocabulary: rows of the embedding.
         tied: whether the output head shares the embedding.
         attention_bias: whether query, key and value projections have a bias.
+        qk_norm: whether queries and keys are normalised, each by a vector of a head's width.
     """
 
     layers: int
@@ -34,6 +35,7 @@ class ModelShape:
     vocabulary: int
     tied: bool
     attention_bias: bool
+    qk_norm: bool = False
 
     @property
     def parameters(self) -> int:
@@ -41,7 +43,8 @@ class ModelShape:
         projected = (self.heads + 2 * self.kv_heads) * self.head
         attention = self.hidden * projected + self.heads * self.head * self.hidden
         bias = projected if self.attention_bias else 0
-        layer = attention + bias + 3 * self.hidden * self.intermediate + 2 * self.hidden
+        norms = 2 * self.hidden + (2 * self.head if self.qk_norm else 0)
+        layer = attention + bias + 3 * self.hidden * self.intermediate + norms
         embeddings = (1 if self.tied else 2) * self.vocabulary * self.hidden
         return embeddings + self.layers * layer + self.hidden
 
@@ -61,6 +64,8 @@ class ModelShape:
 SHAPES = {
     "smollm2-135m": ModelShape(30, 576, 1536, 9, 3, 64, 49152, tied=True, attention_bias=False),
     "qwen2.5-0.5b": ModelShape(24, 896, 4864, 14, 2, 64, 151936, tied=True, attention_bias=True),
+    "qwen2.5-1.5b": ModelShape(28, 1536, 8960, 12, 2, 128, 151936, tied=True, attention_bias=True),
+    "qwen3-0.6b": ModelShape(28, 1024, 3072, 16, 8, 128, 151936, tied=True, attention_bias=False, qk_norm=True),
     "qwen2.5-32b": ModelShape(64, 5120, 27648, 40, 8, 128, 152064, tied=False, attention_bias=True),
 }
 
@@ -91,6 +96,7 @@ def _read(path: Path) -> ModelShape:
             vocabulary=int(config["vocab_size"]),
             tied=bool(config.get("tie_word_embeddings", False)),
             attention_bias=bool(config.get("attention_bias", config.get("model_type") == "qwen2")),
+            qk_norm=config.get("model_type") == "qwen3",
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

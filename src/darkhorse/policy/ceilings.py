@@ -7,16 +7,22 @@ from collections.abc import Callable
 
 import torch
 
-_WIDTH = 2048
+_WIDTH, _GPU_WIDTH = 2048, 8192
 _COPIED = 256 << 20
 _SECONDS = 0.3
 
 
 def matmul_tflops(rows: int, dtype: torch.dtype, device: torch.device) -> float:
     """Rate of a matrix product of `rows` rows with a square weight, in TFLOP/s (2 operations a multiplication)."""
-    left = torch.randn(rows, _WIDTH, device=device).to(dtype)
-    right = torch.randn(_WIDTH, _WIDTH, device=device).to(dtype)
-    return 2 * rows * _WIDTH**2 / _seconds(lambda: left @ right, device) / 1e12
+    width = _WIDTH if device.type == "cpu" else _GPU_WIDTH
+    left = torch.randn(rows, width, device=device).to(dtype)
+    right = torch.randn(width, width, device=device).to(dtype)
+    return 2 * rows * width**2 / _seconds(lambda: left @ right, device) / 1e12
+
+
+def ceiling_rows(device: torch.device) -> int:
+    """Rows from which on a product reaches the device's ceiling."""
+    return 256 if device.type == "cpu" else _GPU_WIDTH
 
 
 def copy_gigabytes(device: torch.device) -> float:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from darkhorse.policy import varlen
 from darkhorse.policy.attention import attention_plan, hiding, plain_attention
 
 _PLAIN_KEYS = 1024
@@ -72,6 +73,11 @@ class _Layout:
     def stop(self) -> int:
         return self.completions_start + sum(self.lengths)
 
+    @property
+    def alone(self) -> bool:
+        """A lone completion and its prompt are one causal sequence."""
+        return len(self.lengths) == 1
+
 
 class PackedPlan:
     """Causal attention over packed segments; completions of a segment see its prompt and themselves.
@@ -92,6 +98,7 @@ class PackedPlan:
             start = self._layouts[-1].stop
         self.num_tokens = start
         self._masks: dict[tuple[int, int, int, int | None], Tensor] = {}
+        self._varlen: varlen.VarlenAttention | None = None
 
     @property
     def input_ids(self) -> Tensor:
@@ -140,9 +147,13 @@ class PackedPlan:
         """See `AttentionPlan.attend`."""
         if self._sink is not None:
             self._sink(layer, key_KTD, value_KTD)
+        if varlen.serves(query_HTD):
+            if self._varlen is None:
+                self._varlen = varlen.VarlenAttention(self._sequences(), query_HTD.device)
+            return self._varlen.attend(query_HTD, key_KTD, value_KTD, scaling, window)
         parts: list[Tensor] = []
         for layout in self._layouts:
-            alone = len(layout.lengths) == 1  # a lone completion and its prompt are one causal sequence
+            alone = layout.alone
             causal = slice(layout.start, layout.stop if alone else layout.completions_start)
             q, k, v = query_HTD[:, causal], key_KTD[:, causal], value_KTD[:, causal]
             if q.shape[1]:
@@ -150,6 +161,22 @@ class PackedPlan:
             if sum(layout.lengths) and not alone:
                 parts.append(self._completions(layout, query_HTD, key_KTD, value_KTD, scaling, window))
         return torch.cat(parts, 1).transpose(0, 1)
+
+    def _sequences(self) -> list[tuple[slice, list[slice]]]:
+        """Of every prompt and completion that is not empty: its place in the row, and what it sees."""
+        found: list[tuple[slice, list[slice]]] = []
+        for layout in self._layouts:
+            prompt = slice(layout.start, layout.completions_start)
+            if layout.alone:
+                prompt = slice(layout.start, layout.stop)
+            if prompt.stop > prompt.start:
+                found.append((prompt, [prompt]))
+            start = prompt.stop
+            for length in () if layout.alone else filter(None, layout.lengths):
+                own = slice(start, start + length)
+                found.append((own, [prompt, own]))
+                start = own.stop
+        return found
 
     def _causal(self, q: Tensor, k: Tensor, v: Tensor, scaling: float, window: int | None) -> Tensor:
         mask = self._mask(q.shape[1], q.shape[1], q.shape[0] // k.shape[0], window, q)

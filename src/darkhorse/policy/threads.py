@@ -8,6 +8,11 @@ from contextlib import contextmanager
 import torch
 
 
+def most_lanes(wanted: int, device: torch.device) -> int:
+    """How many passes can run beside each other: each needs a thread, and one alone fills a graphics processor."""
+    return min(wanted, torch.get_num_threads()) if device.type == "cpu" else 1
+
+
 @contextmanager
 def divided_threads(shares: int) -> Iterator[Callable[[], None]]:
     """Gives what each worker thread calls first, to compute with its share of the threads.

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from darkhorse.policy.attention import AttentionPlan, attention_plan
 from darkhorse.policy.loading import Policy
-from darkhorse.rollout.cache import Buffers, DecodePlan, SlotCache
+from darkhorse.rollout.cache import Buffers, SlotCache
+from darkhorse.rollout.decoding import Decoder, EagerDecoder
 from darkhorse.rollout.engine import Request, SamplingParams
-from darkhorse.rollout.prefill import PREFILL_TOKENS, common_beginning, read_prompts
+from darkhorse.rollout.graphs import GraphDecoder
+from darkhorse.rollout.prefill import common_beginning, read_prompts, tokens_at_once
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
@@ -64,6 +66,7 @@ class Lane:
         self._stop_token = policy.renderer.end_of_turn
         self._kept: dict[tuple[int, int], _Kept] = {}
         self._buffers = Buffers(policy.model.dtype, policy.model.device)
+        self._graphs: GraphDecoder | None = None
 
     def run(self, inbox: deque[tuple[int, Request]]) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps.
@@ -76,6 +79,7 @@ class Lane:
         live: list[_Sequence] = []
         slots = min(self._max_sequences, sum(request.num_samples for _, request in inbox))
         cache = SlotCache(self.policy.model.config, slots, self._buffers)
+        decoder = self._decoder()
         while inbox or waiting or resumed or live:
             for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
                 kept = self._kept_for(request)
@@ -92,8 +96,7 @@ class Lane:
                 while waiting and self._fits(waiting[0][1], len(live)):
                     yield from self._admit(waiting, live, cache)
             if live:
-                logits = self._decode(live, cache)
-                self._draw(live, logits)
+                self._draw(live, self._decode(decoder, live, cache))
                 yield from self._retire(live, cache)
             yield None
 
@@ -112,17 +115,18 @@ class Lane:
         self, waiting: deque[tuple[int, Request]], live: list[_Sequence], cache: SlotCache
     ) -> Iterator[Completion]:
         """Read the prompts of waiting requests, once each, and draw the first token of all their samples."""
+        at_once = tokens_at_once(self.policy.model.device)
         admitted: list[tuple[int, Request]] = []
         tokens, samples = 0, len(live)
-        while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < PREFILL_TOKENS):
-            if admitted and len(waiting[0][1].prompt) > PREFILL_TOKENS:
+        while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < at_once):
+            if admitted and len(waiting[0][1].prompt) > at_once:
                 break  # read alone
             index, request = waiting.popleft()
             admitted.append((index, request))
             before = admitted[-2][1].prompt if len(admitted) > 1 else ()
             tokens += len(request.prompt) - common_beginning(before, request.prompt)
             samples += request.num_samples
-        last_hidden, computed = read_prompts(self._forward, [request.prompt for _, request in admitted])
+        last_hidden, computed = read_prompts(self._forward, [request.prompt for _, request in admitted], at_once)
         fresh: list[_Sequence] = []
         prompt_of: list[int] = []
         for number, ((index, request), (prompt_keys, prompt_values)) in enumerate(zip(admitted, computed, strict=True)):
@@ -136,11 +140,18 @@ class Lane:
         yield from self._retire(live, cache)
 
     @torch.inference_mode()
-    def _decode(self, live: list[_Sequence], cache: SlotCache) -> Tensor:
+    def _decode(self, decoder: Decoder, live: list[_Sequence], cache: SlotCache) -> Tensor:
         """Logits of the next token of every live sequence, `[live, V]`."""
-        plan = DecodePlan(cache)
-        tokens = torch.tensor([[s.unread.popleft() if s.unread else s.tokens[-1] for s in live]])
-        return self._head(self._forward(plan, tokens, plan.position_ids))
+        tokens = [s.unread.popleft() if s.unread else s.tokens[-1] for s in live]
+        return self._head(decoder.step(cache, tokens))
+
+    def _decoder(self) -> Decoder:
+        model = self.policy.model
+        if model.device.type != "cuda":
+            return EagerDecoder(self._forward, model.device)
+        if self._graphs is None or not self._graphs.fits(model):
+            self._graphs = GraphDecoder(model, self._forward)
+        return self._graphs
 
     def _forward(self, plan: AttentionPlan, tokens: Tensor, positions: Tensor) -> Tensor:
         model = self.policy.model

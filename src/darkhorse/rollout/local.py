@@ -7,10 +7,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
-import torch
-
 from darkhorse.policy.blocked_linears import BlockedLinears
 from darkhorse.policy.loading import Policy
+from darkhorse.policy.threads import most_lanes
 from darkhorse.rollout.engine import Request
 from darkhorse.rollout.lane import Lane, reading_order
 from darkhorse.rollout.side_by_side import Inbox, run_side_by_side
@@ -31,7 +30,7 @@ class LocalEngine:
         on_token: called with request, sample and token as each token is drawn.
         lanes: decode the requests in so many shares beside each other, each on its part of the processor's threads, of
             which there must be one for each. What a lane leaves idle, between small operations and in Python, another
-            then uses.
+            then uses. On a graphics processor there is one.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class LocalEngine:
         lanes: int = 1,
     ) -> None:
         self.policy = policy
-        lanes = min(lanes, torch.get_num_threads())
+        lanes = most_lanes(lanes, policy.model.device)
         self._lanes = [Lane(policy, max(1, max_sequences // lanes), on_token) for _ in range(lanes)]
         self.weights_version = 0
 

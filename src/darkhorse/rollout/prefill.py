@@ -13,10 +13,10 @@ from torch import Tensor
 from darkhorse.policy.attention import AttentionPlan
 from darkhorse.policy.packing import ContinuedPlan, PackedPlan, Segment
 
-PREFILL_TOKENS = 2048
-"""About how many tokens are read at once, common beginnings counted once: what stays in the processor's caches."""
+_CPU_TOKENS, _GPU_TOKENS = 2048, 16384
+"""On a processor, what stays in its caches; on a graphics processor, what fills it."""
 _PIECE = 512
-"""Tokens read at once of a prompt that is longer than `PREFILL_TOKENS`."""
+"""Tokens read at once of a prompt that is longer than what is read at once of several."""
 _LEAST_SHARED = 32
 
 Forward: TypeAlias = Callable[[AttentionPlan, Tensor, Tensor], Tensor]
@@ -25,11 +25,16 @@ Read: TypeAlias = tuple[Tensor, Iterator[tuple[Tensor, Tensor]]]
 """Of prompts: last hidden states, `[prompts, C]`, and each one's keys and values, `[L, K, T, D]`."""
 
 
-def read_prompts(forward: Forward, prompts: Sequence[Sequence[int]]) -> Read:
-    """Compute prompts in one pass; one longer than `PREFILL_TOKENS` stands alone and is computed piece by piece, so
+def tokens_at_once(device: torch.device) -> int:
+    """About how many tokens are read together, common beginnings counted once."""
+    return _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+
+
+def read_prompts(forward: Forward, prompts: Sequence[Sequence[int]], at_once: int) -> Read:
+    """Compute prompts in one pass; one longer than `at_once` tokens stands alone and is computed piece by piece, so
     that what a pass needs does not grow with the square of its length.
     """
-    if len(prompts[0]) > PREFILL_TOKENS:
+    if len(prompts[0]) > at_once:
         (prompt,) = prompts
         return _read_in_pieces(forward, prompt)
     keys: dict[int, Tensor] = {}

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import torch
-
-from darkhorse.policy.threads import divided_threads
+from darkhorse.policy.threads import divided_threads, most_lanes
 from darkhorse.training.optimizer import MasterOptimizer
 
 T = TypeVar("T")
@@ -26,11 +24,13 @@ def run_passes(
     Args:
         batches: micro-batches, dealt to the lanes in turn.
         run: forward and backward pass over one.
-        lanes: passes beside each other, each on its share of the processor's threads.
+        lanes: passes beside each other, each on its share of the processor's threads; one on a graphics processor.
         optimizer: takes the gradients; without one there is a single lane.
     """
-    lanes = min(lanes, torch.get_num_threads(), max(len(batches), 1))
-    if lanes == 1 or optimizer is None:
+    if optimizer is None:
+        return [run(batch) for batch in batches]
+    lanes = min(most_lanes(lanes, optimizer.device), max(len(batches), 1))
+    if lanes == 1:
         return [run(batch) for batch in batches]
 
     def work(lane: int) -> list[R]:
