@@ -49,6 +49,7 @@ tasks = [{ type = "file", path = "tasks.jsonl" }, { type = "synthetic", suite = 
 
 [stage.general]
 type = "rl"
+interpolation = 0.5
 init_from = "reason"
 steps = 1
 prompts_per_step = 4

@@ -26,6 +26,7 @@ from darkhorse.policy.memory import release_freed_memory
 from darkhorse.policy.saving import write_file
 from darkhorse.rewards.reward_model import RewardModel, load_reward_model
 from darkhorse.tasks.build import build_mixture
+from darkhorse.tasks.mixture import Mixture
 from darkhorse.tasks.pairs import build_pairs
 from darkhorse.training.checkpoint import Checkpoints
 from darkhorse.training.data_checks import check_demonstrations, check_verifiers
@@ -192,10 +193,18 @@ class _Run:
         if stage.reward_model is not None:
             reward_model = load_reward_model(self._folder(stage.reward_model, base))
         policy = load_policy(self.recipe.model, source)
-        reference = load_policy(self.recipe.model, source) if stage.beta else None
+        reference = load_policy(self.recipe.model, source) if stage.beta or stage.interpolation < 1 else None
         with open_workplace(self.recipe, policy) as place:
             trainer = RLTrainer(policy, name, stage, self.recipe.seed, mixture, place, reward_model, reference)
+            trainer.temperatures = self._replayed_temperatures(stage, mixture)
             return trainer.train(self.run_dir)
+
+    def _replayed_temperatures(self, stage: RLStage, mixture: Mixture) -> dict[str, float]:
+        """Replayed sources are sampled at the temperature of the stage they come from."""
+        replayed = self.recipe.stage[stage.replay_from] if stage.replay_from is not None else None
+        if not isinstance(replayed, RLStage):
+            return {}
+        return dict.fromkeys(mixture.names[len(stage.tasks) :], replayed.sampling.temperature)
 
     def _sources(self, stage: RLStage) -> list[tuple[SourceConfig, float]]:
         """The stage's sources, and those of the stage it replays, scaled to their share."""

@@ -79,6 +79,12 @@ def test_a_wrong_value_names_path_value_and_what_is_allowed(
         assert part in str(error)
 
 
+def test_adapters_and_moving_back_exclude_each_other(tmp_path: Path) -> None:
+    error = problem(tmp_path, "--stage.reason.lora.rank=8", "--stage.reason.interpolation=0.5")
+    assert "stage.reason.interpolation is 0.5, but adapters cannot move back" in str(error)
+    assert "stage.reason.lora unset" in str(error)
+
+
 def test_a_missing_setting_says_what_it_means(tmp_path: Path) -> None:
     error = problem(tmp_path, text='[stage.a]\ntype = "sft"\ntasks = [{ type = "file" }]')
     assert "stage.a.tasks.0.path is missing." in error.message

@@ -14,7 +14,7 @@ TOKENS, CHANNELS, VOCABULARY = 23, 8, 37
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(logprobs, "_CHUNK", 5)
+    monkeypatch.setattr(logprobs, "_chunk", lambda device: 5)
 
 
 def inputs(dtype=torch.float64):
@@ -24,11 +24,12 @@ def inputs(dtype=torch.float64):
     return hidden, weight, torch.randint(VOCABULARY, (TOKENS,), generator=generator)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6, 1.7])
+@pytest.mark.parametrize("temperature", [1.0, 0.6, 1.7, torch.linspace(0.5, 2.0, TOKENS, dtype=torch.float64)])
 def test_values_and_gradients_equal_the_whole_softmax(temperature):
     hidden, weight, targets = inputs()
     scale = torch.randn(TOKENS, dtype=torch.float64)
-    whole = torch.log_softmax(hidden @ weight.T / temperature, -1)
+    by_token = temperature[:, None] if isinstance(temperature, torch.Tensor) else temperature
+    whole = torch.log_softmax(hidden @ weight.T / by_token, -1)
     wanted = whole.gather(1, targets[:, None])[:, 0]
     wanted_gradients = torch.autograd.grad((wanted * scale).sum(), (hidden, weight))
 

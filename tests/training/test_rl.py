@@ -24,7 +24,7 @@ from darkhorse.tasks.mixture import EndlessSource, Mixture
 from darkhorse.tasks.task import Task
 from darkhorse.training.losses import LOSSES
 from darkhorse.training.optimizer import MasterOptimizer
-from darkhorse.training.rl import RLTrainer
+from darkhorse.training.rl import RLTrainer, _segment
 from darkhorse.verify import registry
 from darkhorse.verify.registry import Context
 from darkhorse.verify.verdict import Abstained, Scored
@@ -66,6 +66,7 @@ class Recorder:
 
     def __init__(self, model, rate=0.0):
         self.model, self.rate, self.updates = model, rate, []
+        self.device = model.device
 
     def backward(self, loss):
         loss.backward()
@@ -256,6 +257,45 @@ def test_a_kl_term_without_a_reference_is_an_error():
     trainer = trainer_of(varied, beta=0.3)
     with pytest.raises(UserError, match=r"stage\.reason\.beta is 0\.3.*no reference"):
         trainer.step(1, Recorder(trainer.policy.model))
+
+
+def test_a_source_may_have_a_temperature_of_its_own():
+    trainer = trainer_of(varied)
+    endless = tasks()
+    trainer.mixture = Mixture([(n, 1.0, EndlessSource(n, lambda at: endless.task(at)[1])) for n in ("hot", "usual")], 0)
+    trainer.temperatures = {"hot": 1.3}
+    groups, _ = trainer.step(1, Recorder(trainer.policy.model))
+    heats = [1.3 if group.source == "hot" else TEMPERATURE for group in groups]
+    assert len(set(heats)) == 2
+    assert [request.sampling.temperature for request in trainer.place.engine.requests] == heats
+    packs = [_segment(group, trainer._temperature(group.source)) for group in groups]
+    scored, _ = trainer._logprobs(trainer.policy, packs)
+    reference = tiny.model(dtype=torch.float64)
+    wanted = [
+        tiny.reference_logprobs(reference, trajectory.prompt_tokens, trajectory.tokens, heat)
+        for group, heat in zip(groups, heats, strict=True)
+        for trajectory in group.trajectories
+    ]
+    torch.testing.assert_close(scored, torch.cat(wanted), rtol=0, atol=1e-5)
+
+
+def test_weights_move_back_at_the_end_of_the_stage(tmp_path):
+    def weights_after(**settings):
+        start = tiny.policy(dtype=torch.float64)
+        trainer = trainer_of(varied, beta_policy=start, steps=2, learning_rate=1e-2, warmup_steps=0, **settings)
+        trainer.train(tmp_path / f"run{len(settings)}")
+        return dict(start.model.named_parameters()), dict(trainer.policy.model.named_parameters())
+
+    start, trained = weights_after()
+    _, moved_back = weights_after(interpolation=0.7)
+    for name, weight in moved_back.items():
+        assert (trained[name] - start[name]).abs().max() > 1e-3
+        torch.testing.assert_close(weight, 0.3 * start[name] + 0.7 * trained[name])
+
+
+def test_moving_back_without_a_start_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"stage\.reason\.interpolation is 0\.5.*no reference"):
+        trainer_of(varied, steps=1, interpolation=0.5).train(tmp_path)
 
 
 def test_abstentions_leave_their_group_and_are_counted():

@@ -46,3 +46,13 @@ class Recipe(Settings):
                     )
             earlier.append(name)
         return self
+
+    @model_validator(mode="after")
+    def _whole_weights_move_back(self) -> Recipe:
+        for name, stage in self.stage.items():
+            if isinstance(stage, RLStage) and stage.interpolation < 1 and stage.lora is not None:
+                raise ValueError(
+                    f"stage.{name}.interpolation is {stage.interpolation:g}, but adapters cannot move back: "
+                    f"leave it 1, or stage.{name}.lora unset"
+                )
+        return self

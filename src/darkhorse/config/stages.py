@@ -95,7 +95,8 @@ class RLStage(_PolicyTraining):
     tasks: list[SourceConfig] = Field(default_factory=list)
     """Sources of prompts."""
     replay_from: str | None = None
-    """An earlier RL stage whose sources are mixed in, so that what it taught is not lost."""
+    """An earlier RL stage whose sources are mixed in, so that what it taught is not lost; they are sampled at that
+    stage's temperature."""
     replay_share: float = Field(default=0.25, ge=0, lt=1)
     """Share of prompts drawn from the replayed stage."""
     prompts_per_step: int = Field(default=12, ge=1)
@@ -118,6 +119,9 @@ class RLStage(_PolicyTraining):
     """Upper clip of the probability ratio (clip-higher)."""
     beta: float = Field(default=0.0, ge=0)
     """Weight of the KL term to the policy the stage started from."""
+    interpolation: float = Field(default=1.0, gt=0, le=1)
+    """Share of the way from the policy the stage started from that remains at its end: below 1, the weights move back
+    by the rest (WARP's interpolation towards initialization), which keeps more of what was learned before."""
     importance_sampling_cap: float = Field(default=2.0, gt=0)
     """Truncation of the trainer-to-sampler probability ratio."""
     updates_per_rollout: int = Field(default=1, ge=1)

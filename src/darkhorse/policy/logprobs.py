@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy.packing import PackedPlan, hidden_states
 
-_CHUNK = 512
+_CPU_CHUNK, _GPU_CHUNK = 512, 2048
+"""Tokens whose logits exist at a time. Every chunk adds a gradient of the whole head, which a larger one saves."""
 
 
 class _ChunkedLogprobs(torch.autograd.Function):
@@ -20,11 +22,13 @@ class _ChunkedLogprobs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_TC: Tensor, weight_VC: Tensor, targets_T: Tensor, temperature: float
+        ctx: Any, hidden_TC: Tensor, weight_VC: Tensor, targets_T: Tensor, temperature: float | Tensor
     ) -> tuple[Tensor, Tensor]:
         logprobs, entropies = [], []
-        for hidden, targets in zip(hidden_TC.split(_CHUNK), targets_T.split(_CHUNK), strict=True):
-            log_softmax = torch.log_softmax(_logits(hidden, weight_VC, temperature), -1)
+        chunk = _chunk(hidden_TC.device)
+        heats = _heats(temperature, chunk)
+        for hidden, targets, heat in zip(hidden_TC.split(chunk), targets_T.split(chunk), heats, strict=False):
+            log_softmax = torch.log_softmax(_logits(hidden, weight_VC, heat), -1)
             logprobs.append(log_softmax.gather(-1, targets[:, None])[:, 0])
             entropies.append(-(log_softmax.exp() * log_softmax).sum(-1))
         ctx.save_for_backward(hidden_TC, weight_VC, targets_T)
@@ -39,34 +43,47 @@ class _ChunkedLogprobs(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden_TC)
         frozen = not ctx.needs_input_grad[1]
         grad_weight = None if frozen else torch.zeros_like(weight_VC, dtype=torch.float32)
-        chunks = zip(
-            hidden_TC.split(_CHUNK), targets_T.split(_CHUNK), grads[0].split(_CHUNK), grad_hidden.split(_CHUNK),
-            strict=True,
-        )  # fmt: skip
-        for hidden, targets, grad, out in chunks:
+        chunk = _chunk(hidden_TC.device)
+        parts = (rows.split(chunk) for rows in (hidden_TC, targets_T, grads[0], grad_hidden))
+        for hidden, targets, grad, out, heat in zip(*parts, _heats(ctx.temperature, chunk), strict=False):
             # d logp / d logits = onehot(target) - softmax
-            grad_logits = torch.softmax(_logits(hidden, weight_VC, ctx.temperature), -1).neg_()
+            grad_logits = torch.softmax(_logits(hidden, weight_VC, heat), -1).neg_()
             grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))
-            grad_logits = grad_logits.mul_(grad[:, None] / ctx.temperature).to(hidden.dtype)
+            grad_logits = grad_logits.mul_(grad[:, None] / heat).to(hidden.dtype)
             torch.matmul(grad_logits, weight_VC, out=out)
             if grad_weight is not None:
                 grad_weight.add_(grad_logits.T @ hidden)
         return grad_hidden, None if grad_weight is None else grad_weight.to(weight_VC.dtype), None, None
 
 
-_chunked_logprobs: Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply
+_chunked_logprobs: Callable[[Tensor, Tensor, Tensor, float | Tensor], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply
 
 
-def _logits(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:
+def _heats(temperature: float | Tensor, chunk: int) -> Iterable[float | Tensor]:
+    """The temperature of every chunk: a number, or a column with one for each token."""
+    return temperature[:, None].split(chunk) if isinstance(temperature, Tensor) else repeat(temperature)
+
+
+def _chunk(device: torch.device) -> int:
+    return _CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK
+
+
+def _logits(hidden: Tensor, weight: Tensor, heat: float | Tensor) -> Tensor:
     logits = F.linear(hidden, weight)
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    return logits if temperature == 1.0 else logits / temperature
+    return logits if isinstance(heat, float) and heat == 1.0 else logits / heat
 
 
 def token_logprobs(
-    hidden_TC: Tensor, weight_VC: Tensor, targets_T: Tensor, temperature: float = 1.0
+    hidden_TC: Tensor, weight_VC: Tensor, targets_T: Tensor, temperature: float | Tensor = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Log-probabilities of `targets_T` and entropies under `softmax(hidden @ weight.T / temperature)`.
+
+    Args:
+        hidden_TC: last hidden states.
+        weight_VC: of the head.
+        targets_T: token ids.
+        temperature: one, or one for each token, `[T]`.
 
     Returns:
         `(logprobs_T, entropy_T)`; the entropy carries no gradient.
@@ -75,7 +92,7 @@ def token_logprobs(
 
 
 def completion_logprobs(
-    model: PreTrainedModel, plan: PackedPlan, mask_N: Tensor | None = None, temperature: float = 1.0
+    model: PreTrainedModel, plan: PackedPlan, mask_N: Tensor | None = None, temperature: float | Tensor = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Log-probabilities and entropies of the completion tokens of packed segments, in packing order.
 
@@ -83,7 +100,7 @@ def completion_logprobs(
         model: a causal language model whose attention runs by plans.
         plan: segments with `N` completion tokens in all.
         mask_N: which completion tokens to score; all when None.
-        temperature: divides the logits.
+        temperature: divides the logits; one, or one for each scored token.
 
     Returns:
         `(logprobs, entropy)`, one entry a scored token, float32.
@@ -96,4 +113,5 @@ def completion_logprobs(
     hidden = hidden_states(model, plan).index_select(0, index_N.to(model.device))
     head = model.get_output_embeddings()
     weight: Tensor = head.weight
-    return token_logprobs(hidden, weight, targets_N.to(model.device), temperature)
+    heat = temperature.to(model.device) if isinstance(temperature, Tensor) else temperature
+    return token_logprobs(hidden, weight, targets_N.to(model.device), heat)

@@ -78,6 +78,9 @@ class Mixture:
         sources: name, weight (relative) and source; an endless source follows its own order.
         seed: names the orders of the finite sources.
 
+    Attributes:
+        names: of the sources, in order.
+
     Raises:
         UserError: if there is no source, a weight is not positive, a source is empty or a name occurs twice.
     """
@@ -85,7 +88,7 @@ class Mixture:
     def __init__(self, sources: Sequence[tuple[str, float, TaskSource]], seed: int) -> None:
         _check(sources)
         self.seed = seed
-        self._names = [name for name, _, _ in sources]
+        self.names = [name for name, _, _ in sources]
         self._sources = [source for _, _, source in sources]
         total = sum(weight for _, weight, _ in sources)
         self._shares = [weight / total for _, weight, _ in sources]
@@ -97,7 +100,7 @@ class Mixture:
         if index < 0:
             raise IndexError(f"index must not be negative, got {index}")
         which, turn = self._turn(index)
-        name, source = self._names[which], self._sources[which]
+        name, source = self.names[which], self._sources[which]
         if source.size is not None:
             epoch, position = divmod(turn, source.size)
             turn = _permutation(f"{self.seed}/{name}/{epoch}", source.size)[position]
@@ -110,7 +113,7 @@ class Mixture:
 
     def finite_items(self) -> Iterator[tuple[str, Item]]:
         """Every item of the finite sources, with the name of its source."""
-        for name, source in zip(self._names, self._sources, strict=True):
+        for name, source in zip(self.names, self._sources, strict=True):
             for index in range(source.size or 0):
                 yield name, source.item(index)
 

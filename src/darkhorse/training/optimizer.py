@@ -78,6 +78,11 @@ class MasterOptimizer:
             self._masters.values(), lr=0.0, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self._model.device
+
     def _recompute_layers(self) -> None:
         if self.settings.gradient_checkpointing:
             try:
@@ -142,6 +147,17 @@ class MasterOptimizer:
     def _copy_to_model(self) -> None:
         for _, parameter in self._named:
             parameter.copy_(self._masters[parameter])
+
+    @torch.no_grad()
+    def interpolate(self, start: PreTrainedModel, share: float) -> None:
+        """Leave so much of the way from another model's weights to those trained (Rame et al. 2024, "WARP", arXiv
+        2406.16768, stage 3: linear interpolation towards initialization), and copy them into the model.
+        """
+        weights = dict(start.named_parameters())
+        for name, parameter in self._named:
+            master = self._masters[parameter]
+            master.lerp_(weights[name].to(master.dtype), 1.0 - share)
+        self._copy_to_model()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Masters and moments, flat: `master.NAME`, `exp_avg.NAME`, `exp_avg_sq.NAME`, `step`."""

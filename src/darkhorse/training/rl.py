@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, pstdev
 
@@ -49,7 +49,8 @@ class RLTrainer:
         mixture: prompts by index.
         place: engine, verifiers' context and tools.
         reward_model: scores `preference` answers; None leaves them to their verifier.
-        reference: the policy the KL term pulls towards; needed when `beta` is not 0.
+        reference: the policy the stage starts from; needed when `beta` is not 0 or `interpolation` not 1.
+        temperatures: of sources that are not sampled at the stage's own.
     """
 
     policy: Policy
@@ -60,6 +61,7 @@ class RLTrainer:
     place: Workplace
     reward_model: RewardModel | None = None
     reference: Policy | None = None
+    temperatures: Mapping[str, float] = field(default_factory=dict)
     _cursor: int = field(default=0, init=False)
 
     def train(self, run_dir: Path) -> float:
@@ -83,6 +85,8 @@ class RLTrainer:
                     for group in groups
                     for trajectory in group.trajectories
                 ]
+                if step == self.settings.steps and self.settings.interpolation < 1:
+                    optimizer.interpolate(self._reference("interpolation").model, self.settings.interpolation)
                 run.record(step, metrics, {"cursor": self._cursor}, rows)
             run.checkpoints.finish()
             return run.elapsed
@@ -121,7 +125,8 @@ class RLTrainer:
             seeds = [derive_seed(self.seed, self.name, self._cursor + offset) for offset in range(missing)]
             self._cursor += missing
             tasks = [task for _, task in drawn]
-            sampling = [SamplingParams.of(settings.sampling, 0)] * missing
+            usual = SamplingParams.of(settings.sampling, 0)
+            sampling = [replace(usual, temperature=self._temperature(source)) for source, _ in drawn]
             groups = await collect_groups(self.place, tasks, settings.num_generations, sampling, seeds)
             for (source, _), group in zip(drawn, groups, strict=True):
                 group.source = source
@@ -150,7 +155,7 @@ class RLTrainer:
     def _update(self, step: int, groups: Sequence[Group], optimizer: MasterOptimizer) -> dict[str, float]:
         """Optimizer steps on equal shares of the groups; a share without groups only moves the step counter."""
         updates = self.settings.updates_per_rollout
-        segments = [_segment(group) for group in groups if _learned(group)]
+        segments = [_segment(group, self._temperature(group.source)) for group in groups if _learned(group)]
         old = self._old_logprobs(segments) if updates > 1 else None
         shortage = self.settings.prompts_per_step / max(len(segments), 1)
         sums: dict[str, float] = defaultdict(float)
@@ -197,7 +202,7 @@ class RLTrainer:
             ref_T = None
             if settings.beta:
                 with torch.inference_mode():
-                    ref_T = self._logprobs(self._reference(), packs)[0]
+                    ref_T = self._logprobs(self._reference("beta"), packs)[0]
                 ref_T = ref_T.clone()
             inputs = loss_inputs(packs, logprobs_T, torch.cat(olds) if olds else logprobs_T.detach(), ref_T)
             outputs = LOSSES[settings.loss_type](inputs, config, normaliser)
@@ -213,15 +218,22 @@ class RLTrainer:
                 sums[key] += value
         return sums
 
-    def _reference(self) -> Policy:
+    def _reference(self, setting: str) -> Policy:
         if self.reference is None:
-            raise UserError(f"stage.{self.name}.beta is {self.settings.beta}, but there is no reference policy.")
+            value = getattr(self.settings, setting)
+            raise UserError(f"stage.{self.name}.{setting} is {value}, but there is no reference policy.")
         return self.reference
 
     def _logprobs(self, policy: Policy, packs: Sequence[_Packed]) -> tuple[Tensor, Tensor]:
         plan = PackedPlan([packed.segment for packed in packs])
         mask = torch.tensor([value for packed in packs for t in packed.members for value in t.loss_mask])
-        return completion_logprobs(policy.model, plan, mask, self.settings.sampling.temperature or 1.0)
+        heats = [packed.temperature or 1.0 for packed in packs]
+        counts = [sum(t.num_sampled for t in packed.members) for packed in packs]
+        heat_N = torch.tensor(heats).repeat_interleave(torch.tensor(counts))
+        return completion_logprobs(policy.model, plan, mask, heats[0] if len(set(heats)) == 1 else heat_N)
+
+    def _temperature(self, source: str) -> float:
+        return self.temperatures.get(source, self.settings.sampling.temperature)
 
     @torch.no_grad()
     def _old_logprobs(self, segments: Sequence[_Packed]) -> list[Tensor]:
@@ -231,10 +243,11 @@ class RLTrainer:
 
 @dataclass(frozen=True)
 class _Packed:
-    """A group ready for the update: the trajectories to learn from share one prompt."""
+    """A group ready for the update: the trajectories to learn from share one prompt, and were sampled alike."""
 
     segment: Segment
     members: list[Trajectory]
+    temperature: float
 
 
 def _rewarded(group: Group) -> list[Trajectory]:
@@ -250,9 +263,9 @@ def _has_signal(group: Group) -> bool:
     return len(rewards) >= 2 and max(rewards) - min(rewards) > 1e-6
 
 
-def _segment(group: Group) -> _Packed:
+def _segment(group: Group, temperature: float) -> _Packed:
     members = _learned(group)
-    return _Packed(Segment(members[0].prompt_tokens, [t.tokens for t in members]), members)
+    return _Packed(Segment(members[0].prompt_tokens, [t.tokens for t in members]), members, temperature)
 
 
 def loss_inputs(
