@@ -88,6 +88,10 @@ def test_model_state_takes_sixteen_bytes_per_parameter_and_the_cache_its_share()
     assert memory.weights + memory.gradients + memory.master_weights + memory.moments == 16 * 134_515_008
     assert memory.kv_cache == plan.engine.max_sequences * (128 + PROMPT_TOKENS - 28) * 2 * 2 * 30 * 3 * 64
     assert memory.total > memory.activations > 0
+    plan.engine.cache_gib = 0.25
+    limited = estimate(plan).memory
+    assert limited is not None
+    assert limited.kv_cache == 2**28 < memory.kv_cache
 
 
 def test_recomputing_layers_costs_a_third_more_and_keeps_a_fraction() -> None:

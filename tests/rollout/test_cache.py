@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from transformers import LlamaConfig
 
-from darkhorse.rollout.cache import Buffers, DecodePlan, SlotCache
+from darkhorse.rollout.buffers import Buffers
+from darkhorse.rollout.cache import DecodePlan, SlotCache
 
 LAYERS, HEADS, KV_HEADS, CHANNELS = 2, 4, 2, 8
 CONFIG = LlamaConfig(
@@ -19,6 +21,7 @@ CONFIG = LlamaConfig(
     head_dim=CHANNELS,
 )
 SCALING = 0.3
+END = 1000
 
 Sequences = list[tuple[Tensor, Tensor]]
 
@@ -68,7 +71,7 @@ def test_slots_follow_sequences_that_come_and_go(data: st.DataObject, slots: int
     for _ in range(data.draw(st.integers(1, 8))):
         for length in data.draw(st.lists(st.integers(1, 300), max_size=4)):
             added = sequence(length, generator)
-            held.insert(cache.add(*added), added)
+            held.insert(cache.add(*added, END), added)
         if held:
             step(cache, held, window, generator)
         for _ in range(data.draw(st.integers(0, len(held)))):
@@ -86,35 +89,26 @@ def test_sequences_outgrow_their_block() -> None:
     held: Sequences = []
     for length in (30, 50, 31):
         added = sequence(length, generator)
-        held.insert(cache.add(*added), added)
-    assert len(cache.blocks) == 1
-    before = cache.blocks[0].positions
+        held.insert(cache.add(*added, END), added)
+    assert len(cache.ledger.blocks) == 1
+    before = cache.ledger.blocks[0].positions
     for _ in range(before):
         step(cache, held, None, generator)
-    assert cache.blocks[0].positions > before
+    assert cache.ledger.blocks[0].positions > before
 
 
 def test_long_sequences_lie_apart_from_short_ones() -> None:
     generator = torch.Generator().manual_seed(2)
     cache = SlotCache(CONFIG, 8, Buffers(torch.float64, torch.device("cpu")))
-    order = [cache.add(*sequence(length, generator)) for length in (20, 400, 25, 410)]
+    order = [cache.add(*sequence(length, generator), END) for length in (20, 400, 25, 410)]
     assert order == [0, 1, 1, 3]
-    assert [block.active for block in cache.blocks] == [2, 2]
+    assert [block.active for block in cache.ledger.blocks] == [2, 2]
 
 
-def test_a_buffer_is_handed_out_again_but_not_for_something_much_smaller() -> None:
-    buffers = Buffers(torch.float32, torch.device("cpu"))
-    first = buffers.take((2, 30))
-    place = first.data_ptr()
-    buffers.give(first)
-    small = buffers.take((3, 4))
-    assert small.data_ptr() != place
-    again = buffers.take((5, 10))
-    assert again.data_ptr() == place and again.shape == (5, 10) and again.is_contiguous()
-
-
-def test_a_buffer_too_small_for_what_comes_is_let_go() -> None:
-    buffers = Buffers(torch.float32, torch.device("cpu"))
-    for size in (10, 20, 40):
-        buffers.give(buffers.take((size,)))
-    assert [len(buffer) for buffer in buffers._free] == [40]
+def test_what_the_ledger_has_no_room_for_is_not_added() -> None:
+    generator = torch.Generator().manual_seed(3)
+    cache = SlotCache(CONFIG, 8, Buffers(torch.float64, torch.device("cpu")), capacity=150)
+    added = sequence(20, generator)
+    assert cache.add(*added, 60) == 0
+    with pytest.raises(RuntimeError, match="no room"):
+        cache.add(*added, 60)

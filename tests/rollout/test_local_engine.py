@@ -12,9 +12,11 @@ import torch
 
 import tiny
 from darkhorse.config.rollout import SamplingConfig
+from darkhorse.errors import UserError
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
 from darkhorse.rollout import lane, prefill
+from darkhorse.rollout.cache import place_elements
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.rollout.local import LocalEngine
 from darkhorse.rollout.sampling import truncate_logits
@@ -344,3 +346,30 @@ def test_a_continuation_of_something_else_is_read_from_its_start():
 
     ((tokens,),) = ([c.tokens for c in asyncio.run(converse()) if c.request == 1],)
     assert tokens == generate(LocalEngine(tiny.policy()), [other])[0, 0].tokens
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_small_cache_makes_requests_wait_and_changes_no_sample(lanes):
+    policy = tiny.ending_often(tiny.policy())
+    rng = random.Random(5)
+    requests = [
+        Request([rng.randrange(256) for _ in range(rng.randrange(1, 200))], SamplingParams(max_tokens=60, seed=n), 3)
+        for n in range(12)
+    ]
+    wanted = generate(LocalEngine(policy, 64), requests)
+    gib = 2000 * place_elements(policy.model.config) * 4 / 2**30  # of two thousand positions
+    engine = LocalEngine(policy, 64, lanes=lanes, cache_gib=gib)
+    found = generate(engine, requests)
+    for key, completion in wanted.items():
+        assert found[key].tokens == completion.tokens
+        assert found[key].logprobs == pytest.approx(completion.logprobs, abs=1e-4)
+    for one in engine._lanes:
+        assert 0 < one._buffers.held <= 1.5 * 2000 / lanes * place_elements(policy.model.config)
+
+
+def test_a_sequence_that_can_never_fit_is_an_error():
+    policy = tiny.policy()
+    gib = 500 * place_elements(policy.model.config) * 4 / 2**30
+    with pytest.raises(UserError, match=r"up to 903 tokens needs a key-value cache") as caught:
+        generate(LocalEngine(policy, cache_gib=gib), [Request([1, 2, 3], SamplingParams(max_tokens=900))])
+    assert "engine.cache_gib" in caught.value.remedy

@@ -25,10 +25,10 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
     Raises:
         UserError: if the code-execution server cannot be started.
     """
-    limits = run_limits(recipe.sandbox)
+    limits, engine = run_limits(recipe.sandbox), recipe.engine
     with _sandbox(recipe.sandbox) as sandbox:
         yield Workplace(
-            LocalEngine(policy, recipe.engine.max_sequences, lanes=recipe.engine.lanes),
+            LocalEngine(policy, engine.max_sequences, lanes=engine.lanes, cache_gib=engine.cache_gib),
             policy.renderer,
             Context(sandbox, limits),
             default_tools(sandbox, limits),

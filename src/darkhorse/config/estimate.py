@@ -58,7 +58,8 @@ class MemoryEstimate:
         gradients: bfloat16.
         master_weights: float32.
         moments: both Adam moments, float32.
-        kv_cache: keys and values of every sequence decoded at once, at full length, bfloat16.
+        kv_cache: keys and values of every sequence decoded at once, at full length, bfloat16; or what the recipe allows
+            for them.
         activations: of one micro-batch, kept for its backward pass.
     """
 
@@ -174,7 +175,9 @@ def _adapter_rank(stage: StageConfig) -> int:
 
 
 def _memory(recipe: Recipe, shape: ModelShape, longest: int) -> MemoryEstimate:
-    cached = recipe.engine.max_sequences * (longest + PROMPT_TOKENS)
+    cache = 2 * recipe.engine.max_sequences * (longest + PROMPT_TOKENS) * shape.cache_values_per_token
+    if recipe.engine.cache_gib is not None:
+        cache = min(cache, int(recipe.engine.cache_gib * 2**30))
     activations = max((_activations(stage, shape) for stage in recipe.stage.values()), default=0)
     ranks = [_adapter_rank(stage) for stage in recipe.stage.values()]
     trained = max((shape.adapter_parameters(rank) if rank else shape.parameters for rank in ranks), default=0)
@@ -183,7 +186,7 @@ def _memory(recipe: Recipe, shape: ModelShape, longest: int) -> MemoryEstimate:
         gradients=2 * trained,
         master_weights=4 * trained,
         moments=8 * trained,
-        kv_cache=2 * cached * shape.cache_values_per_token,
+        kv_cache=cache,
         activations=activations,
     )
 

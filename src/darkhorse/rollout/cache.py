@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from math import prod
 
 import torch
 from torch import Tensor
@@ -14,47 +13,13 @@ from transformers import PretrainedConfig
 
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import head_width, hiding, plain_attention
-from darkhorse.policy.memory import mapped_zeros
+from darkhorse.rollout.buffers import Buffers
+from darkhorse.rollout.ledger import Ledger, Rows
 
 _CPU_GRAIN, _GPU_GRAIN = (64, 64), (256, 256)
 """Most slots of a block, and positions added to it at a time. On a graphics processor both are larger: places that
 nobody reads cost little there, and every new arrangement of blocks costs a graph.
 """
-_SPARE = 1.5
-"""A free buffer serves what is at most so many times smaller."""
-
-
-class Buffers:
-    """Memory for keys and values, kept when it is freed and handed out again.
-
-    Blocks come, grow and go all the time, and memory faults in page by page whenever it is fresh.
-    """
-
-    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
-        self.dtype, self.device = dtype, device
-        self._free: list[Tensor] = []
-
-    def take(self, shape: tuple[int, ...]) -> Tensor:
-        """A contiguous tensor of finite values, on the smallest free buffer that is not much too large."""
-        size = prod(shape)
-        fitting = [place for place, buffer in enumerate(self._free) if size <= len(buffer) <= _SPARE * size]
-        if fitting:
-            buffer = self._free.pop(min(fitting, key=lambda place: len(self._free[place])))
-        else:
-            self._free = [buffer for buffer in self._free if len(buffer) > size]  # too small for what comes now
-            buffer = self._fresh(size)
-        return buffer[:size].view(shape)
-
-    def _fresh(self, size: int) -> Tensor:
-        # zeros: what lies behind a sequence's end gets a weight of zero, and must be finite for that
-        if self.device.type == "cpu":
-            return mapped_zeros(size, self.dtype)
-        return torch.zeros(size, dtype=self.dtype, device=self.device)
-
-    def give(self, tensor: Tensor) -> None:
-        """Take a tensor back that `take` gave, with all of the buffer it lies on."""
-        size = tensor.untyped_storage().nbytes() // tensor.element_size()
-        self._free.append(tensor.as_strided((size,), (1,), 0))
 
 
 @dataclass(frozen=True)
@@ -72,46 +37,29 @@ class Span:
 
 
 class _Block:
-    """Dense buffers `[L, S, K, T, D]` of slots of like length; the first ones are live, and `lengths` are theirs."""
+    """Dense buffers `[L, S, K, T, D]` of the slots in a book."""
 
-    def __init__(self, shape_LSKTD: tuple[int, int, int, int, int], step: int, buffers: Buffers) -> None:
-        self._step, self._buffers = step, buffers
+    def __init__(self, rows: Rows, layers: int, heads: int, channels: int, buffers: Buffers) -> None:
+        self.rows, self._buffers = rows, buffers
+        shape_LSKTD = (layers, rows.slots, heads, rows.positions, channels)
         self.keys_LSKTD = buffers.take(shape_LSKTD)
         self.values_LSKTD = buffers.take(shape_LSKTD)
-        self.lengths: list[int] = []
-
-    @property
-    def active(self) -> int:
-        """How many slots are live."""
-        return len(self.lengths)
-
-    @property
-    def slots(self) -> int:
-        """How many there are."""
-        return self.keys_LSKTD.shape[1]
-
-    @property
-    def positions(self) -> int:
-        """Longest sequence there is room for."""
-        return self.keys_LSKTD.shape[3]
-
-    def suits(self, length: int) -> bool:
-        """Whether a sequence fits, and would not have the products run over much more than itself."""
-        return self.active < self.slots and length < self.positions <= 2 * self._step + length
 
     def advance(self, slots: int) -> Span:
         """Make every live slot longer by a position, and give the first `slots` ones with it."""
-        if max(self.lengths) == self.positions:  # keys move before values, so that only half is held twice
+        rows = self.rows
+        if max(rows.lengths) == rows.positions:  # keys move before values, so that only half is held twice
             self.keys_LSKTD = self._longer(self.keys_LSKTD)
             self.values_LSKTD = self._longer(self.values_LSKTD)
-        positions = self.lengths + [0] * (slots - self.active)
-        self.lengths = [length + 1 for length in self.lengths]
+            rows.positions += rows.step
+        positions = rows.lengths + [0] * (slots - rows.active)
+        rows.lengths = [length + 1 for length in rows.lengths]
         return Span(self.keys_LSKTD, self.values_LSKTD, positions)
 
     def _longer(self, buffer_LSKTD: Tensor) -> Tensor:
         layers, slots, heads, positions, channels = buffer_LSKTD.shape
-        longer = self._buffers.take((layers, slots, heads, positions + self._step, channels))
-        longer[:, : self.active, :, :positions] = buffer_LSKTD[:, : self.active]
+        longer = self._buffers.take((layers, slots, heads, positions + self.rows.step, channels))
+        longer[:, : self.rows.active, :, :positions] = buffer_LSKTD[:, : self.rows.active]
         self._buffers.give(buffer_LSKTD)
         return longer
 
@@ -120,24 +68,20 @@ class _Block:
         self._buffers.give(self.keys_LSKTD)
         self._buffers.give(self.values_LSKTD)
 
-    def add(self, keys_LKTD: Tensor, values_LKTD: Tensor) -> int:
-        row, length = self.active, keys_LKTD.shape[2]
+    def write(self, row: int, keys_LKTD: Tensor, values_LKTD: Tensor) -> None:
+        length = keys_LKTD.shape[2]
         self.keys_LSKTD[:, row, :, :length] = keys_LKTD
         self.values_LSKTD[:, row, :, :length] = values_LKTD
-        self.lengths.append(length)
-        return row
 
     def read(self, row: int) -> tuple[Tensor, Tensor]:
-        length = self.lengths[row]
+        length = self.rows.lengths[row]
         return self.keys_LSKTD[:, row, :, :length], self.values_LSKTD[:, row, :, :length]
 
     def remove(self, row: int) -> int:
-        last = self.active - 1
+        last = self.rows.active - 1
         if row != last:
-            length = self.lengths[last]
-            self.keys_LSKTD[:, row, :, :length], self.values_LSKTD[:, row, :, :length] = self.read(last)
-            self.lengths[row] = length
-        self.lengths.pop()
+            self.write(row, *self.read(last))
+        self.rows.remove(row)
         return last
 
 
@@ -151,27 +95,39 @@ class SlotCache:
         config: of the model (`num_hidden_layers`, `num_key_value_heads`, `head_dim`).
         slots: how many will be used at once, roughly; blocks are no larger.
         buffers: where the memory comes from and goes back to.
+        capacity: most places, slots times positions; None for no limit.
+
+    Attributes:
+        ledger: where sequences go. Nothing may be added that it has no room for.
     """
 
-    def __init__(self, config: PretrainedConfig, slots: int, buffers: Buffers) -> None:
-        most_slots, self._step = _CPU_GRAIN if buffers.device.type == "cpu" else _GPU_GRAIN
-        self._block_slots = min(most_slots, max(slots, 1))
-        self._layers, self._heads = config.num_hidden_layers, config.num_key_value_heads
-        self._channels = head_width(config)
+    def __init__(self, config: PretrainedConfig, slots: int, buffers: Buffers, capacity: int | None = None) -> None:
+        most_slots, step = _CPU_GRAIN if buffers.device.type == "cpu" else _GPU_GRAIN
+        self.ledger = Ledger(min(most_slots, max(slots, 1)), step, capacity)
+        self._sizes = config.num_hidden_layers, config.num_key_value_heads, head_width(config)
         self._buffers = buffers
-        self.blocks: list[_Block] = []
+        self._blocks: list[_Block] = []
 
     @torch.inference_mode()
-    def add(self, keys_LKTD: Tensor, values_LKTD: Tensor) -> int:
-        """Give a sequence's keys and values a slot; returns it. The slots from there on move up by one."""
-        length = keys_LKTD.shape[2]
-        number = next((number for number, block in enumerate(self.blocks) if block.suits(length)), len(self.blocks))
-        if number == len(self.blocks):
-            positions = length + self._step // 2
-            positions += -positions % self._step
-            shape = (self._layers, self._block_slots, self._heads, positions, self._channels)
-            self.blocks.append(_Block(shape, self._step, self._buffers))
-        return self._starts()[number] + self.blocks[number].add(keys_LKTD, values_LKTD)
+    def add(self, keys_LKTD: Tensor, values_LKTD: Tensor, end: int) -> int:
+        """Give a sequence's keys and values a slot; returns it. The slots from there on move up by one.
+
+        Args:
+            keys_LKTD, values_LKTD: what was computed for it.
+            end: how long the sequence may get.
+
+        Raises:
+            RuntimeError: if the ledger has no room for it.
+        """
+        number = self.ledger.book(keys_LKTD.shape[2], end)
+        if number is None:
+            raise RuntimeError("a sequence was added to the key-value cache that it has no room for")
+        rows = self.ledger.blocks[number]
+        if number == len(self._blocks):
+            self._blocks.append(_Block(rows, *self._sizes, self._buffers))
+        row = rows.active - 1
+        self._blocks[number].write(row, keys_LKTD, values_LKTD)
+        return self._starts()[number] + row
 
     @torch.inference_mode()
     def copy(self, slot: int) -> tuple[Tensor, Tensor]:
@@ -188,9 +144,10 @@ class SlotCache:
         """
         block, row = self._find(slot)
         moved = slot - row + block.remove(row)
-        if block.active == 0:
+        if block.rows.active == 0:
             block.free()
-            self.blocks.remove(block)
+            self._blocks.remove(block)
+            self.ledger.blocks.remove(block.rows)
         return moved
 
     def advance(self, slots_of: Callable[[int, int], int] = lambda live, slots: live) -> list[Span]:
@@ -203,16 +160,22 @@ class SlotCache:
         Returns:
             What a `DecodePlan` needs, block by block; live slots come first in each.
         """
-        return [block.advance(slots_of(block.active, block.slots)) for block in self.blocks]
+        return [block.advance(slots_of(block.rows.active, block.rows.slots)) for block in self._blocks]
 
     def _starts(self) -> list[int]:
         """First slot of every block, and the number of live slots."""
-        return list(accumulate((block.active for block in self.blocks), initial=0))
+        return list(accumulate((rows.active for rows in self.ledger.blocks), initial=0))
 
     def _find(self, slot: int) -> tuple[_Block, int]:
         starts = self._starts()
         number = bisect_right(starts, slot) - 1
-        return self.blocks[number], slot - starts[number]
+        return self._blocks[number], slot - starts[number]
+
+
+def place_elements(config: PretrainedConfig) -> int:
+    """Elements of a model's cache at one position of one slot: a key and a value for every layer and head."""
+    elements: int = 2 * config.num_hidden_layers * config.num_key_value_heads * head_width(config)
+    return elements
 
 
 class DecodePlan:

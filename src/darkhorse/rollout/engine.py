@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from darkhorse.config.rollout import SamplingConfig
 from darkhorse.policy.loading import Policy
@@ -66,6 +67,10 @@ class Request:
     sampling: SamplingParams
     num_samples: int = 1
     continues: tuple[int, int] | None = None
+
+
+Inbox: TypeAlias = deque[tuple[int, Request]]
+"""Requests on their way to be decoded, with their numbers."""
 
 
 class Engine(Protocol):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from darkhorse.errors import UserError
 from darkhorse.policy.attention import AttentionPlan, attention_plan
 from darkhorse.policy.loading import Policy
-from darkhorse.rollout.cache import Buffers, SlotCache
+from darkhorse.rollout.buffers import Buffers
+from darkhorse.rollout.cache import SlotCache, place_elements
 from darkhorse.rollout.decoding import Decoder, EagerDecoder
-from darkhorse.rollout.engine import Request, SamplingParams
+from darkhorse.rollout.engine import Inbox, Request, SamplingParams
 from darkhorse.rollout.graphs import GraphDecoder
+from darkhorse.rollout.ledger import Ledger
 from darkhorse.rollout.prefill import common_beginning, read_prompts, tokens_at_once
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
@@ -41,6 +44,20 @@ class _Sequence:
 
 
 @dataclass(frozen=True)
+class _Ask:
+    """Samples of a request that are still to be drawn."""
+
+    index: int
+    request: Request
+    samples: range
+
+    @property
+    def end(self) -> int:
+        """How long its sequences may get."""
+        return _end(self.request)
+
+
+@dataclass(frozen=True)
 class _Kept:
     """What was computed for a sample that has just ended: its tokens, and their keys and values, `[L, K, T, D]`."""
 
@@ -56,48 +73,59 @@ class Lane:
         policy: whose tensors are used as they are.
         max_sequences: most sequences decoded at once.
         on_token: called with request, sample and token as each token is drawn.
+        cache_bytes: about the most memory of their keys and values, if there is a limit; a sequence waits where there
+            might not be room to its end.
     """
 
-    def __init__(self, policy: Policy, max_sequences: int, on_token: Callable[[int, int, int], None] | None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        max_sequences: int,
+        on_token: Callable[[int, int, int], None] | None,
+        cache_bytes: int | None = None,
+    ) -> None:
         self.policy = policy
         self._max_sequences = max_sequences
         self._on_token = on_token
         self.weights_version = 0
         self._stop_token = policy.renderer.end_of_turn
         self._kept: dict[tuple[int, int], _Kept] = {}
-        self._buffers = Buffers(policy.model.dtype, policy.model.device)
+        model = policy.model
+        self._place_bytes = place_elements(model.config) * model.dtype.itemsize
+        self._capacity = cache_bytes // self._place_bytes if cache_bytes is not None else None
+        most = cache_bytes // model.dtype.itemsize if cache_bytes is not None else None
+        self._buffers = Buffers(model.dtype, model.device, most)
         self._graphs: GraphDecoder | None = None
+        self._at_once = tokens_at_once(model.device)
 
-    def run(self, inbox: deque[tuple[int, Request]]) -> Iterator[Completion | None]:
+    def run(self, inbox: Inbox) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps.
 
         Args:
             inbox: requests and their numbers, taken out as they are read; more may come in while a completion is out.
         """
-        waiting: deque[tuple[int, Request]] = deque()
-        resumed: deque[tuple[_Sequence, _Kept]] = deque()
+        waiting: deque[_Ask] = deque()
         live: list[_Sequence] = []
         slots = min(self._max_sequences, sum(request.num_samples for _, request in inbox))
-        cache = SlotCache(self.policy.model.config, slots, self._buffers)
+        cache = SlotCache(self.policy.model.config, slots, self._buffers, self._capacity)
         decoder = self._decoder()
-        while inbox or waiting or resumed or live:
+        while inbox or waiting or live:
             for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
                 kept = self._kept_for(request)
-                if kept is None:
-                    waiting.appendleft((index, request))
+                free = len(live) < self._max_sequences
+                if kept is not None and free and cache.ledger.has_room(len(kept.tokens), _end(request)):
+                    slot = cache.add(kept.keys, kept.values, _end(request))
+                    live.insert(slot, _resume(index, request, len(kept.tokens)))
                 else:
-                    resumed.append((_resume(index, request, len(kept.tokens)), kept))
+                    waiting.appendleft(_Ask(index, request, range(request.num_samples)))
             inbox.clear()
             self._kept.clear()
-            while resumed and len(live) < self._max_sequences:
-                sequence, kept = resumed.popleft()
-                live.insert(cache.add(kept.keys, kept.values), sequence)
             if len(live) <= _REFILL_BELOW * self._max_sequences:
-                while waiting and self._fits(waiting[0][1], len(live)):
-                    yield from self._admit(waiting, live, cache)
+                while asks := self._admissible(waiting, len(live), cache):
+                    yield from self._admit(asks, live, cache, inbox)
             if live:
                 self._draw(live, self._decode(decoder, live, cache))
-                yield from self._retire(live, cache)
+                yield from self._retire(live, cache, inbox)
             yield None
 
     def _kept_for(self, request: Request) -> _Kept | None:
@@ -107,37 +135,57 @@ class Lane:
             return None
         return kept
 
-    def _fits(self, request: Request, live: int) -> bool:
-        return live == 0 or live + request.num_samples <= self._max_sequences
+    def _admissible(self, waiting: deque[_Ask], live: int, cache: SlotCache) -> list[_Ask]:
+        """Take out of `waiting` what can be read next in one pass; all samples of a request together, unless even
+        alone they would not find room.
+        """
+        ledger, free = cache.ledger.copy(), self._max_sequences - live
+        taken: list[_Ask] = []
+        tokens = 0
+        while waiting and (not taken or tokens < self._at_once):
+            ask = waiting[0]
+            if taken and len(ask.request.prompt) > self._at_once:
+                break  # read alone
+            room = _book(ledger, ask, free)
+            if room < len(ask.samples):
+                if taken or live:
+                    break
+                if room == 0:
+                    raise self._too_long(ask)
+                waiting.insert(1, replace(ask, samples=ask.samples[room:]))
+            waiting.popleft()
+            before = taken[-1].request.prompt if taken else ()
+            tokens += len(ask.request.prompt) - common_beginning(before, ask.request.prompt)
+            taken.append(replace(ask, samples=ask.samples[:room]))
+            free -= room
+        return taken
+
+    def _too_long(self, ask: _Ask) -> UserError:
+        needed, most = ask.end * self._place_bytes, (self._capacity or 0) * self._place_bytes
+        return UserError(
+            f"One sequence of up to {ask.end} tokens needs a key-value cache of {needed / 2**30:.2f} GiB, and half as "
+            f"much to grow, but there are {most / 2**30:.2f} GiB.",
+            "Raise engine.cache_gib (each lane has its share of it), or lower max_completion_length.",
+        )
 
     @torch.inference_mode()
     def _admit(
-        self, waiting: deque[tuple[int, Request]], live: list[_Sequence], cache: SlotCache
+        self, asks: Sequence[_Ask], live: list[_Sequence], cache: SlotCache, inbox: Inbox
     ) -> Iterator[Completion]:
-        """Read the prompts of waiting requests, once each, and draw the first token of all their samples."""
-        at_once = tokens_at_once(self.policy.model.device)
-        admitted: list[tuple[int, Request]] = []
-        tokens, samples = 0, len(live)
-        while waiting and self._fits(waiting[0][1], samples) and (not admitted or tokens < at_once):
-            if admitted and len(waiting[0][1].prompt) > at_once:
-                break  # read alone
-            index, request = waiting.popleft()
-            admitted.append((index, request))
-            before = admitted[-2][1].prompt if len(admitted) > 1 else ()
-            tokens += len(request.prompt) - common_beginning(before, request.prompt)
-            samples += request.num_samples
-        last_hidden, computed = read_prompts(self._forward, [request.prompt for _, request in admitted], at_once)
+        """Read the prompts of requests, once each, and draw the first token of their samples."""
+        last_hidden, computed = read_prompts(self._forward, [ask.request.prompt for ask in asks], self._at_once)
         fresh: list[_Sequence] = []
         prompt_of: list[int] = []
-        for number, ((index, request), (prompt_keys, prompt_values)) in enumerate(zip(admitted, computed, strict=True)):
-            for sample in range(request.num_samples):
-                draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
-                fresh.append(_Sequence(index, sample, request.prompt, request.sampling, draws))
+        for number, (ask, (prompt_keys, prompt_values)) in enumerate(zip(asks, computed, strict=True)):
+            sampling = ask.request.sampling
+            for sample in ask.samples:
+                draws = uniforms(sampling.seed, sample, sampling.max_tokens)
+                fresh.append(_Sequence(ask.index, sample, ask.request.prompt, sampling, draws))
                 prompt_of.append(number)
-                live.insert(cache.add(prompt_keys, prompt_values), fresh[-1])
+                live.insert(cache.add(prompt_keys, prompt_values, ask.end), fresh[-1])
         logits = self._head(last_hidden)[prompt_of]
         self._draw(fresh, logits)
-        yield from self._retire(live, cache)
+        yield from self._retire(live, cache, inbox)
 
     @torch.inference_mode()
     def _decode(self, decoder: Decoder, live: list[_Sequence], cache: SlotCache) -> Tensor:
@@ -191,21 +239,23 @@ class Lane:
                 if self._on_token is not None:
                     self._on_token(live[row].request, live[row].sample, token)
 
-    def _retire(self, live: list[_Sequence], cache: SlotCache) -> Iterator[Completion]:
-        """Completions of the sequences that ended; another one moves into each freed slot."""
+    def _retire(self, live: list[_Sequence], cache: SlotCache, inbox: Inbox) -> Iterator[Completion]:
+        """Completions of the sequences that ended; another one moves into each freed slot. What was computed for one
+        is kept if a request that continues it came in meanwhile.
+        """
         for slot in reversed(range(len(live))):
             sequence = live[slot]
             reason = None if sequence.unread else self._finish_reason(sequence)
             if reason is None:
                 continue
-            computed = [*sequence.prompt, *sequence.tokens[:-1]]
-            self._kept[sequence.request, sequence.sample] = _Kept(computed, *cache.copy(slot))
+            key = sequence.request, sequence.sample
+            yield Completion(*key, sequence.tokens, sequence.logprobs, reason, self.weights_version)
+            if any(request.continues == key for _, request in inbox):
+                computed = [*sequence.prompt, *sequence.tokens[:-1]]
+                self._kept[key] = _Kept(computed, *cache.copy(slot))
             moved = cache.remove(slot)
             live[slot] = live[moved]
             del live[moved]
-            yield Completion(
-                sequence.request, sequence.sample, sequence.tokens, sequence.logprobs, reason, self.weights_version
-            )
 
     def _finish_reason(self, sequence: _Sequence) -> FinishReason | None:
         if sequence.tokens[-1] == self._stop_token and not sequence.sampling.ignore_end:
@@ -222,6 +272,19 @@ def reading_order(request: Request) -> tuple[int, list[int]]:
     those of about the same length by their tokens, so that common beginnings stand together and are computed once.
     """
     return -(len(request.prompt) // _LIKE_LENGTH), list(request.prompt)
+
+
+def _end(request: Request) -> int:
+    """How long a sequence of a request may get."""
+    return len(request.prompt) + request.sampling.max_tokens
+
+
+def _book(ledger: Ledger, ask: _Ask, most: int) -> int:
+    """Book samples until there is no more room; how many found some."""
+    count = 0
+    while count < min(len(ask.samples), most) and ledger.book(len(ask.request.prompt), ask.end) is not None:
+        count += 1
+    return count
 
 
 def _resume(index: int, request: Request, computed: int) -> _Sequence:

@@ -10,9 +10,9 @@ from contextlib import aclosing
 from darkhorse.policy.blocked_linears import BlockedLinears
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.threads import most_lanes
-from darkhorse.rollout.engine import Request
+from darkhorse.rollout.engine import Inbox, Request
 from darkhorse.rollout.lane import Lane, reading_order
-from darkhorse.rollout.side_by_side import Inbox, run_side_by_side
+from darkhorse.rollout.side_by_side import run_side_by_side
 from darkhorse.rollout.trajectory import Completion
 
 _TURNS = 8
@@ -31,6 +31,8 @@ class LocalEngine:
         lanes: decode the requests in so many shares beside each other, each on its part of the processor's threads, of
             which there must be one for each. What a lane leaves idle, between small operations and in Python, another
             then uses. On a graphics processor there is one.
+        cache_gib: about the most memory for keys and values, in GiB; None sets no limit. Requests wait where there
+            might not be room to their end; one that could not find room even alone is a `UserError`.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class LocalEngine:
         max_sequences: int = 96,
         on_token: Callable[[int, int, int], None] | None = None,
         lanes: int = 1,
+        cache_gib: float | None = None,
     ) -> None:
         self.policy = policy
         lanes = most_lanes(lanes, policy.model.device)
-        self._lanes = [Lane(policy, max(1, max_sequences // lanes), on_token) for _ in range(lanes)]
+        share, memory = max(1, max_sequences // lanes), None if cache_gib is None else int(cache_gib * 2**30 / lanes)
+        self._lanes = [Lane(policy, share, on_token, memory) for _ in range(lanes)]
         self.weights_version = 0
 
     def sync_weights(self, policy: Policy) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from darkhorse.policy.threads import divided_threads
-from darkhorse.rollout.engine import Request
+from darkhorse.rollout.engine import Inbox
 from darkhorse.rollout.trajectory import Completion
 
-Inbox: TypeAlias = deque[tuple[int, Request]]
 Decode: TypeAlias = Callable[[Inbox], Iterator[Completion | None]]
 
 

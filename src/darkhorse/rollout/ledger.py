@@ -1,0 +1,121 @@
+"""The books of the key-value cache: where a sequence goes, and whether there will be room for it until its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False)
+class Rows:
+    """The book of one block of slots; the first slots are live.
+
+    Attributes:
+        slots: how many there are.
+        positions: longest sequence there is room for as yet.
+        step: positions that are added at a time.
+        lengths: of the live sequences.
+        ends: how long each of them may get.
+    """
+
+    slots: int
+    positions: int
+    step: int
+    lengths: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    @property
+    def active(self) -> int:
+        """How many slots are live."""
+        return len(self.lengths)
+
+    @property
+    def places(self) -> int:
+        """Slots times positions, once every sequence has reached its end."""
+        missing = max(max(self.ends, default=0) - self.positions, 0)
+        return self.slots * (self.positions + _rounded(missing, self.step))
+
+    def suits(self, length: int) -> bool:
+        """Whether a sequence fits, and would not have the products run over much more than itself."""
+        return self.active < self.slots and length < self.positions <= 2 * self.step + length
+
+    def add(self, length: int, end: int) -> None:
+        """Book a sequence into the first slot that is not live."""
+        self.lengths.append(length)
+        self.ends.append(end)
+
+    def remove(self, row: int) -> None:
+        """Free a slot by moving the last live sequence into it."""
+        last_length, last_end = self.lengths.pop(), self.ends.pop()
+        if row < self.active:
+            self.lengths[row], self.ends[row] = last_length, last_end
+
+    def copy(self) -> Rows:
+        """Another book with the same entries."""
+        return Rows(self.slots, self.positions, self.step, list(self.lengths), list(self.ends))
+
+
+class Ledger:
+    """Blocks of slots of like length, within a limit that they keep even as all of their sequences grow.
+
+    Args:
+        most_slots: of a block.
+        step: positions that are added to a block at a time.
+        capacity: most slots times positions of all blocks together; None for no limit.
+    """
+
+    def __init__(self, most_slots: int, step: int, capacity: int | None = None) -> None:
+        self._most_slots, self._step, self._capacity = most_slots, step, capacity
+        self.blocks: list[Rows] = []
+
+    def book(self, length: int, end: int) -> int | None:
+        """Give a sequence a slot.
+
+        Args:
+            length: of the sequence now.
+            end: how long it may get.
+
+        Returns:
+            The number of its block, which may be one more than there were; None, and nothing is booked, if there would
+            not be room.
+        """
+        for number, rows in enumerate(self.blocks):
+            if rows.suits(length):
+                rows.add(length, end)
+                if self._within():
+                    return number
+                rows.remove(rows.active - 1)
+        fresh = self._fresh(length, end)
+        if fresh is None:
+            return None
+        self.blocks.append(fresh)
+        return len(self.blocks) - 1
+
+    def has_room(self, length: int, end: int) -> bool:
+        """Whether `book` would find a slot."""
+        return self.copy().book(length, end) is not None
+
+    def copy(self) -> Ledger:
+        """Another ledger with the same entries, to try things in."""
+        made = Ledger(self._most_slots, self._step, self._capacity)
+        made.blocks = [rows.copy() for rows in self.blocks]
+        return made
+
+    def _fresh(self, length: int, end: int) -> Rows | None:
+        """A new block around a sequence, with as many slots as there is room for."""
+        positions = _rounded(length + self._step // 2, self._step)
+        for slots in range(self._most_slots, 0, -1):
+            rows = Rows(slots, positions, self._step, [length], [end])
+            if self._within(rows):
+                return rows
+        return None
+
+    def _within(self, *more: Rows) -> bool:
+        """Whether the blocks keep the limit; while one grows, half of it is there twice."""
+        if self._capacity is None:
+            return True
+        places = [rows.places for rows in (*self.blocks, *more)]
+        return sum(places) + max(places) // 2 <= self._capacity
+
+
+def _rounded(count: int, step: int) -> int:
+    return -(-count // step) * step
