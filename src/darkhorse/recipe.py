@@ -195,8 +195,8 @@ class _Run:
         policy = load_policy(self.recipe.model, source)
         reference = load_policy(self.recipe.model, source) if stage.beta or stage.interpolation < 1 else None
         with open_workplace(self.recipe, policy) as place:
-            trainer = RLTrainer(policy, name, stage, self.recipe.seed, mixture, place, reward_model, reference)
-            trainer.temperatures = self._replayed_temperatures(stage, mixture)
+            heats = self._replayed_temperatures(stage, mixture)
+            trainer = RLTrainer(policy, name, stage, self.recipe.seed, mixture, place, reward_model, reference, heats)
             return trainer.train(self.run_dir)
 
     def _replayed_temperatures(self, stage: RLStage, mixture: Mixture) -> dict[str, float]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import repeat
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -26,8 +25,8 @@ class _ChunkedLogprobs(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         logprobs, entropies = [], []
         chunk = _chunk(hidden_TC.device)
-        heats = _heats(temperature, chunk)
-        for hidden, targets, heat in zip(hidden_TC.split(chunk), targets_T.split(chunk), heats, strict=False):
+        heats = _heats(temperature, len(hidden_TC), chunk)
+        for hidden, targets, heat in zip(hidden_TC.split(chunk), targets_T.split(chunk), heats, strict=True):
             log_softmax = torch.log_softmax(_logits(hidden, weight_VC, heat), -1)
             logprobs.append(log_softmax.gather(-1, targets[:, None])[:, 0])
             entropies.append(-(log_softmax.exp() * log_softmax).sum(-1))
@@ -45,7 +44,8 @@ class _ChunkedLogprobs(torch.autograd.Function):
         grad_weight = None if frozen else torch.zeros_like(weight_VC, dtype=torch.float32)
         chunk = _chunk(hidden_TC.device)
         parts = (rows.split(chunk) for rows in (hidden_TC, targets_T, grads[0], grad_hidden))
-        for hidden, targets, grad, out, heat in zip(*parts, _heats(ctx.temperature, chunk), strict=False):
+        heats = _heats(ctx.temperature, len(hidden_TC), chunk)
+        for hidden, targets, grad, out, heat in zip(*parts, heats, strict=True):
             # d logp / d logits = onehot(target) - softmax
             grad_logits = torch.softmax(_logits(hidden, weight_VC, heat), -1).neg_()
             grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))
@@ -59,9 +59,11 @@ class _ChunkedLogprobs(torch.autograd.Function):
 _chunked_logprobs: Callable[[Tensor, Tensor, Tensor, float | Tensor], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply
 
 
-def _heats(temperature: float | Tensor, chunk: int) -> Iterable[float | Tensor]:
+def _heats(temperature: float | Tensor, tokens: int, chunk: int) -> Sequence[float | Tensor]:
     """The temperature of every chunk: a number, or a column with one for each token."""
-    return temperature[:, None].split(chunk) if isinstance(temperature, Tensor) else repeat(temperature)
+    if isinstance(temperature, Tensor):
+        return list(temperature[:, None].split(chunk))
+    return [temperature] * max(1, -(-tokens // chunk))
 
 
 def _chunk(device: torch.device) -> int:

@@ -121,7 +121,7 @@ class Lane:
             inbox.clear()
             self._kept.clear()
             if len(live) <= _REFILL_BELOW * self._max_sequences:
-                while asks := self._admissible(waiting, len(live), cache):
+                while waiting and (asks := self._admissible(waiting, len(live), cache)):
                     yield from self._admit(asks, live, cache, inbox)
             if live:
                 self._draw(live, self._decode(decoder, live, cache))
