@@ -84,25 +84,27 @@ def generate(folder: str, cache: str | None = None) -> Run:
 
 
 def continuous(folder: str) -> Run:
-    """Transformers' continuous batching."""
+    """Transformers' continuous batching: one manager, started and warmed up before the first batch."""
     from transformers import GenerationConfig
 
     model = _transformers(folder, "sdpa")
     config = GenerationConfig(do_sample=True, temperature=1.0, top_k=0, eos_token_id=-1, pad_token_id=0)
 
+    manager = model.init_continuous_batching(config)
+    manager.warmup()
+    manager.start()
+
     def run(prompts: list[list[int]], new_tokens: list[int]) -> int:
-        count = 0
-        with model.continuous_batching_context_manager(generation_config=config, block=True, timeout=5) as manager:
-            for prompt, limit in zip(prompts, new_tokens, strict=True):
-                manager.add_request(prompt, max_new_tokens=limit)
-            finished = 0
-            while finished < len(prompts):
-                result = manager.get_result(timeout=1)
-                if result is not None and result.is_finished():
-                    finished += 1
-                    count += len(result.generated_tokens)
-                elif result is None and not manager.is_running():
-                    raise RuntimeError("continuous batching stopped early")
+        for prompt, limit in zip(prompts, new_tokens, strict=True):
+            manager.add_request(prompt, max_new_tokens=limit)
+        count = finished = 0
+        while finished < len(prompts):
+            result = manager.get_result(timeout=1)
+            if result is not None and result.is_finished():
+                finished += 1
+                count += len(result.generated_tokens)
+            elif result is None and not manager.is_running():
+                raise RuntimeError("continuous batching stopped early")
         return count
 
     return run

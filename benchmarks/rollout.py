@@ -6,6 +6,7 @@ tokens. Peers: Transformers' `generate` on a static batch, the same with its sta
 device), its continuous batching, and vLLM's build for CPUs in an environment that this script makes; `--systems` names
 those to run, `--model` another model. Figures are medians over the repeats, after one that warms up; ratios are taken
 within a repeat.
+The JSON file grows by each batch that is complete.
 
     python benchmarks/rollout.py --json benchmarks/results/rollout.json
 """
@@ -16,6 +17,7 @@ import argparse
 import random
 import statistics
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,8 +76,8 @@ def rate(system: Peer, batch: dict[str, Any]) -> float:
     return float(answer["tokens"] / answer["seconds"])
 
 
-def measure(folder: str, shapes: list[Shape], systems: list[str], repeats: int) -> None:
-    """Fill in the rates of every shape."""
+def measure(folder: str, shapes: list[Shape], systems: list[str], repeats: int) -> Iterator[Shape]:
+    """Fill in the rates of every shape, and give each as it is complete."""
     running: list[Peer] = []
     try:
         for name in systems:
@@ -89,6 +91,7 @@ def measure(folder: str, shapes: list[Shape], systems: list[str], repeats: int) 
                         shape.rates[system.name].append(tokens_per_second)
             cells = ", ".join(f"{name} {statistics.median(rates):.0f}" for name, rates in shape.rates.items())
             print(f"{shape.name}: {cells}", flush=True)
+            yield shape
     finally:
         for system in running:
             system.stop()
@@ -142,9 +145,11 @@ def main() -> None:
     if arguments.ragged:
         rng = random.Random(0)
         shapes.append(Shape("ragged", [rng.randint(*RAGGED) for _ in range(arguments.ragged)]))
-    measure(model_folder(arguments.model), shapes, systems, arguments.repeats)
-    print_table(shapes, systems)
-    write_json(arguments.json, figures(shapes, systems))
+    complete: list[Shape] = []
+    for shape in measure(model_folder(arguments.model), shapes, systems, arguments.repeats):
+        complete.append(shape)
+        write_json(arguments.json, figures(complete, systems))
+    print_table(complete, systems)
 
 
 if __name__ == "__main__":
