@@ -93,11 +93,12 @@ def earlier(path: Path | None, recipe: str) -> Seeds:
 
 
 def digest(path: Path) -> str:
-    """Of the settings that are not defaults, so that figures of different recipes are not mixed up. Lanes are left out:
-    they change how fast a recipe runs.
+    """Of the settings that are not defaults, so that figures of different recipes are not mixed up. What does not
+    change them is left out: lanes, and how much is decoded greedily.
     """
     recipe = load_recipe(path, [])
-    settings = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"engine": {"lanes"}})
+    left_out = {"engine": {"lanes"}, "evaluation": {"greedy_samples_per_suite"}}
+    settings = recipe.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
     for stage in settings["stage"].values():
         stage.pop("lanes", None)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -65,6 +65,7 @@ tasks = [{ type = "synthetic", suite = "preference" }, { type = "synthetic", sui
 [evaluation]
 samples_per_suite = 4
 greedy = ["general"]
+greedy_samples_per_suite = 3
 sampling = { max_completion_length = 8 }
 """
 RECIPE += "tasks = [" + ", ".join(f'{{ type = "synthetic", suite = "{suite}" }}' for suite in SUITES) + "]\n"
@@ -140,6 +141,7 @@ def test_the_summary_holds_the_figures_of_every_stage_and_suite(run: Path) -> No
         for figures in suites.values():
             assert {"n", "greedy", "t1", "t1_low", "t1_high"} <= set(figures)
             assert set(figures) - {"n", "greedy", "t1", "t1_low", "t1_high"} == {
+                "greedy_n",
                 "abstained",
                 "truncated",
                 "mean_tokens",
@@ -147,6 +149,7 @@ def test_the_summary_holds_the_figures_of_every_stage_and_suite(run: Path) -> No
             assert figures["n"] == 4 and figures["abstained"] == 0
             assert 0 <= figures["t1_low"] <= figures["t1"] <= figures["t1_high"] <= 1
             assert isinstance(figures["greedy"], float) == (stage == "general")
+            assert figures["greedy_n"] == (3 if stage == "general" else 0)
     assert list(summary["wall_seconds"]) == ["base", *STAGES]
     assert all(seconds > 0 for seconds in summary["wall_seconds"].values())
     assert list(summary["paired"]) == ["base->cold_start", "cold_start->reason", "reason->general"]

@@ -62,6 +62,13 @@ def test_tokens_are_counted_per_stage() -> None:
     }
 
 
+def test_fewer_prompts_may_be_decoded_greedily() -> None:
+    plan = recipe()
+    plan.evaluation.greedy_samples_per_suite = 2
+    row = next(row for row in estimate(plan).stages if row.name == "evaluation")
+    assert row.tokens_sampled == (3 * 7 + 2) * 100
+
+
 def test_completions_left_out_of_the_update_are_sampled_all_the_same() -> None:
     plan = recipe()
     reason = plan.stage["reason"]

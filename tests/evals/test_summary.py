@@ -37,6 +37,7 @@ def test_a_suite_counts_its_samples():
     assert figures["mathematics"] == {
         "n": 4,
         "greedy": 0.5,
+        "greedy_n": 2,
         "t1": 0.75,
         "t1_low": low,
         "t1_high": high,

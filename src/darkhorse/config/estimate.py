@@ -133,9 +133,9 @@ def _evaluation_tokens(recipe: Recipe) -> int:
     evaluation: EvaluationConfig = recipe.evaluation
     policies = ["base", *(name for name, stage in recipe.stage.items() if isinstance(stage, (SFTStage, RLStage)))]
     measured = policies if evaluation.stages is None else evaluation.stages
-    rounds = len(measured) + len(evaluation.greedy)
-    prompts = len(evaluation.tasks) * evaluation.samples_per_suite
-    suites = rounds * prompts * evaluation.sampling.max_completion_length
+    prompts = len(measured) * evaluation.samples_per_suite
+    prompts += len(evaluation.greedy) * (evaluation.greedy_samples_per_suite or evaluation.samples_per_suite)
+    suites = prompts * len(evaluation.tasks) * evaluation.sampling.max_completion_length
     benchmarks = sum(
         BENCHMARK_PROBLEMS.get(suite.benchmark, evaluation.samples_per_suite)
         * suite.samples

@@ -37,5 +37,7 @@ class EvaluationConfig(Settings):
     """Sampling of the main measurement (`t1` in summary.json)."""
     greedy: list[str] = Field(default_factory=list)
     """Stages after which greedy accuracy is measured too."""
+    greedy_samples_per_suite: int | None = Field(default=None, ge=1)
+    """Held-out prompts per suite decoded greedily, the first of those sampled; all of them when unset."""
     stages: list[str] | None = None
     """Stages to measure (`base` is the start); all when unset."""

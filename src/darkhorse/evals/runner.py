@@ -48,14 +48,17 @@ def evaluate(place: Workplace, config: EvaluationConfig, stage: str, greedy: boo
     count = config.samples_per_suite
     if stage == BASE and config.base_samples_per_suite is not None:
         count = config.base_samples_per_suite
-    tasks = [item.task for source in config.tasks for item in held_out(source, count)]
-    if not tasks:
+    suites = [[item.task for item in held_out(source, count)] for source in config.tasks]
+    if not any(suites):
         return []
-    settings = {"t1": SamplingParams.of(config.sampling, 0)}
-    if greedy:
-        settings["greedy"] = SamplingParams(temperature=0.0, max_tokens=config.sampling.max_completion_length)
+    settings = {
+        "t1": SamplingParams.of(config.sampling, 0),
+        "greedy": SamplingParams(temperature=0.0, max_tokens=config.sampling.max_completion_length),
+    }
     # everything at once: a prompt is read once for both modes, and the batch stays full until the very end
-    jobs = [(mode, task) for mode in settings for task in tasks]
+    jobs = [("t1", task) for tasks in suites for task in tasks]
+    if greedy:
+        jobs += [("greedy", task) for tasks in suites for task in tasks[: config.greedy_samples_per_suite]]
     done = itertools.count(1)
     with StageProgress(f"evaluate {stage}", len(jobs)) as progress:
 

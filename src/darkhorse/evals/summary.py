@@ -13,7 +13,8 @@ Row = Mapping[str, Any]
 
 
 def suite_figures(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
-    """Per suite: `n`, `greedy`, `t1` with its 95 % interval, and how many samples were abstained or cut off.
+    """Per suite: `t1` of `n` samples with its 95 % interval, `greedy` of `greedy_n`, and how many were abstained or cut
+    off.
 
     Args:
         rows: samples of one stage, modes `t1` and `greedy` together.
@@ -30,6 +31,7 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "n": len(scores),
         "greedy": float(np.mean(greedy)) if greedy else None,
+        "greedy_n": len(greedy),
         "t1": float(np.mean(scores)) if scores else None,
         "t1_low": low,
         "t1_high": high,
