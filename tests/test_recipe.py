@@ -159,7 +159,7 @@ def test_all_stages_are_measured_on_the_same_prompts(run: Path) -> None:
     prompts = []
     for stage in POLICIES:
         rows = [json.loads(line) for line in (run / "evals" / f"{stage}.jsonl").read_text().splitlines()]
-        assert len(rows) == (2 if stage == "general" else 1) * 4 * len(SUITES)
+        assert len(rows) == (4 + 3 if stage == "general" else 4) * len(SUITES)
         prompts.append([row["task_id"] for row in rows if row["mode"] == "t1"])
     assert prompts.count(prompts[0]) == len(POLICIES)
 
