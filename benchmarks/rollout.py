@@ -5,8 +5,7 @@ all alike. All sample at temperature 1 and go past the end of the turn to the le
 tokens. Peers: Transformers' `generate` on a static batch, the same with its static cache (which it compiles on a CUDA
 device), its continuous batching, and vLLM's build for CPUs in an environment that this script makes; `--systems` names
 those to run, `--model` another model. Figures are medians over the repeats, after one that warms up; ratios are taken
-within a repeat.
-The JSON file grows by each batch that is complete.
+within a repeat. The JSON file grows by each batch that is complete.
 
     python benchmarks/rollout.py --json benchmarks/results/rollout.json
 """
