@@ -97,7 +97,7 @@ def digest(path: Path) -> str:
     change them is left out: lanes, and how much is decoded greedily.
     """
     recipe = load_recipe(path, [])
-    left_out = {"engine": {"lanes"}, "evaluation": {"greedy_samples_per_suite"}}
+    left_out = {"engine": {"lanes", "min_sequences_per_lane"}, "evaluation": {"greedy_samples_per_suite"}}
     settings = recipe.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
     for stage in settings["stage"].values():
         stage.pop("lanes", None)

@@ -145,6 +145,7 @@ threads = 2
 [engine]
 max_sequences = 8
 lanes = 2
+min_sequences_per_lane = 1
 """
     path.write_text(head + body)
     return path

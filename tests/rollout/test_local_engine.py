@@ -248,9 +248,21 @@ def four_threads():
 def test_lanes_draw_what_one_lane_draws(lanes):
     policy, requests = tiny.policy(), requests_of(9, 3)
     one = generate(LocalEngine(policy, max_sequences=64), requests)
-    several = generate(LocalEngine(policy, max_sequences=64, lanes=lanes), requests)
+    several = generate(LocalEngine(policy, max_sequences=64, lanes=lanes, min_sequences_per_lane=1), requests)
     assert [c.tokens for c in one.values()] == [c.tokens for c in several.values()]
     assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four_threads")
+@pytest.mark.parametrize(
+    ("most", "sequences", "lanes", "places"),
+    [(256, 7, 1, 256), (256, 15, 1, 256), (256, 16, 2, 128), (256, 24, 3, 85), (256, 400, 3, 85), (16, 400, 2, 8)],
+)
+def test_a_lane_is_opened_for_enough_sequences_only(most, sequences, lanes, places):
+    engine = LocalEngine(tiny.policy(), most, lanes=3, min_sequences_per_lane=8)
+    found = engine._lanes_for([Request([1], SamplingParams(), sequences)])
+    assert len(found) == lanes
+    assert {lane.keywords["max_sequences"] for lane in found} == {places}
 
 
 @pytest.mark.usefixtures("four_threads")
@@ -261,7 +273,7 @@ def test_what_fails_in_a_lane_is_raised_and_the_others_stop():
         if request == 3:
             raise ArithmeticError("no such token")
 
-    engine = LocalEngine(tiny.policy(), 64, fail, lanes=2)
+    engine = LocalEngine(tiny.policy(), 64, fail, lanes=2, min_sequences_per_lane=1)
     with pytest.raises(ArithmeticError, match="no such token"):
         generate(engine, requests_of(9, 3, max_tokens=500))
     assert threading.active_count() == running
@@ -272,7 +284,7 @@ def test_lanes_stop_when_nobody_listens():
     running = threading.active_count()
 
     async def first():
-        completions = LocalEngine(tiny.policy(), 64, lanes=2).generate(requests_of(9, 3))
+        completions = LocalEngine(tiny.policy(), 64, lanes=2, min_sequences_per_lane=1).generate(requests_of(9, 3))
         async for completion in completions:
             await completions.aclose()
             return completion
@@ -313,7 +325,7 @@ def test_sampling_settings_come_from_the_recipe():
 def test_requests_appended_meanwhile_are_continued_as_if_asked_alone(sequences, lanes, resumes):
     """Follow-ups that are longer than anything asked first, so that the cache grows under live sequences."""
     first = requests_of(6, 2, temperature=0.0)
-    engine = LocalEngine(tiny.policy(), max_sequences=sequences, lanes=lanes)
+    engine = LocalEngine(tiny.policy(), max_sequences=sequences, lanes=lanes, min_sequences_per_lane=1)
 
     async def converse():
         requests, found = list(first), []
@@ -358,7 +370,7 @@ def test_a_small_cache_makes_requests_wait_and_changes_no_sample(lanes):
     ]
     wanted = generate(LocalEngine(policy, 64), requests)
     gib = 2000 * place_elements(policy.model.config) * 4 / 2**30  # of two thousand positions
-    engine = LocalEngine(policy, 64, lanes=lanes, cache_gib=gib)
+    engine = LocalEngine(policy, 64, lanes=lanes, cache_gib=gib, min_sequences_per_lane=1)
     found = generate(engine, requests)
     for key, completion in wanted.items():
         assert found[key].tokens == completion.tokens

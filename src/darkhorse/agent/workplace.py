@@ -28,7 +28,13 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
     limits, engine = run_limits(recipe.sandbox), recipe.engine
     with _sandbox(recipe.sandbox) as sandbox:
         yield Workplace(
-            LocalEngine(policy, engine.max_sequences, lanes=engine.lanes, cache_gib=engine.cache_gib),
+            LocalEngine(
+                policy,
+                engine.max_sequences,
+                lanes=engine.lanes,
+                cache_gib=engine.cache_gib,
+                min_sequences_per_lane=engine.min_sequences_per_lane,
+            ),
             policy.renderer,
             Context(sandbox, limits),
             default_tools(sandbox, limits),

@@ -40,6 +40,9 @@ class EngineConfig(Settings):
     lanes: int = Field(default=1, ge=1)
     """Shares of the sequences decoded beside each other, each on its part of the processor's threads (at most one for
     each thread); 2 saves a small model on a CPU the time that a single lane leaves idle."""
+    min_sequences_per_lane: int = Field(default=64, ge=1)
+    """Fewest sequences a lane is opened for. A few decode faster on all threads than in lanes, which each read all
+    weights at every step and wait for one another in Python."""
 
 
 class AgentConfig(Settings):

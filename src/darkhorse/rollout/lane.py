@@ -71,7 +71,6 @@ class Lane:
 
     Args:
         policy: whose tensors are used as they are.
-        max_sequences: most sequences decoded at once.
         on_token: called with request, sample and token as each token is drawn.
         cache_bytes: about the most memory of their keys and values, if there is a limit; a sequence waits where there
             might not be room to its end.
@@ -80,12 +79,10 @@ class Lane:
     def __init__(
         self,
         policy: Policy,
-        max_sequences: int,
         on_token: Callable[[int, int, int], None] | None,
         cache_bytes: int | None = None,
     ) -> None:
         self.policy = policy
-        self._max_sequences = max_sequences
         self._on_token = on_token
         self.weights_version = 0
         self._stop_token = policy.renderer.end_of_turn
@@ -98,21 +95,22 @@ class Lane:
         self._graphs: GraphDecoder | None = None
         self._at_once = tokens_at_once(model.device)
 
-    def run(self, inbox: Inbox) -> Iterator[Completion | None]:
+    def run(self, inbox: Inbox, max_sequences: int) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps.
 
         Args:
             inbox: requests and their numbers, taken out as they are read; more may come in while a completion is out.
+            max_sequences: most sequences decoded at once.
         """
         waiting: deque[_Ask] = deque()
         live: list[_Sequence] = []
-        slots = min(self._max_sequences, sum(request.num_samples for _, request in inbox))
+        slots = min(max_sequences, sum(request.num_samples for _, request in inbox))
         cache = SlotCache(self.policy.model.config, slots, self._buffers, self._capacity)
         decoder = self._decoder()
         while inbox or waiting or live:
             for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
                 kept = self._kept_for(request)
-                free = len(live) < self._max_sequences
+                free = len(live) < max_sequences
                 if kept is not None and free and cache.ledger.has_room(len(kept.tokens), _end(request)):
                     slot = cache.add(kept.keys, kept.values, _end(request))
                     live.insert(slot, _resume(index, request, len(kept.tokens)))
@@ -120,8 +118,8 @@ class Lane:
                     waiting.appendleft(_Ask(index, request, range(request.num_samples)))
             inbox.clear()
             self._kept.clear()
-            if len(live) <= _REFILL_BELOW * self._max_sequences:
-                while waiting and (asks := self._admissible(waiting, len(live), cache)):
+            if len(live) <= _REFILL_BELOW * max_sequences:
+                while waiting and (asks := self._admissible(waiting, len(live), max_sequences, cache)):
                     yield from self._admit(asks, live, cache, inbox)
             if live:
                 self._draw(live, self._decode(decoder, live, cache))
@@ -135,11 +133,11 @@ class Lane:
             return None
         return kept
 
-    def _admissible(self, waiting: deque[_Ask], live: int, cache: SlotCache) -> list[_Ask]:
+    def _admissible(self, waiting: deque[_Ask], live: int, most: int, cache: SlotCache) -> list[_Ask]:
         """Take out of `waiting` what can be read next in one pass; all samples of a request together, unless even
         alone they would not find room.
         """
-        ledger, free = cache.ledger.copy(), self._max_sequences - live
+        ledger, free = cache.ledger.copy(), most - live
         taken: list[_Ask] = []
         tokens = 0
         while waiting and (not taken or tokens < self._at_once):

@@ -6,13 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from darkhorse.policy.blocked_linears import BlockedLinears
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.threads import most_lanes
 from darkhorse.rollout.engine import Inbox, Request
 from darkhorse.rollout.lane import Lane, reading_order
-from darkhorse.rollout.side_by_side import run_side_by_side
+from darkhorse.rollout.side_by_side import Decode, run_side_by_side
 from darkhorse.rollout.trajectory import Completion
 
 _TURNS = 8
@@ -31,6 +32,7 @@ class LocalEngine:
         lanes: decode the requests in so many shares beside each other, each on its part of the processor's threads, of
             which there must be one for each. What a lane leaves idle, between small operations and in Python, another
             then uses. On a graphics processor there is one.
+        min_sequences_per_lane: no more lanes are opened than have so many each.
         cache_gib: about the most memory for keys and values, in GiB; None sets no limit. Requests wait where there
             might not be room to their end; one that could not find room even alone is a `UserError`.
     """
@@ -42,11 +44,13 @@ class LocalEngine:
         on_token: Callable[[int, int, int], None] | None = None,
         lanes: int = 1,
         cache_gib: float | None = None,
+        min_sequences_per_lane: int = 64,
     ) -> None:
         self.policy = policy
+        self._max_sequences, self._min_sequences_per_lane = max_sequences, min_sequences_per_lane
         lanes = most_lanes(lanes, policy.model.device)
-        share, memory = max(1, max_sequences // lanes), None if cache_gib is None else int(cache_gib * 2**30 / lanes)
-        self._lanes = [Lane(policy, share, on_token, memory) for _ in range(lanes)]
+        memory = None if cache_gib is None else int(cache_gib * 2**30 / lanes)
+        self._lanes = [Lane(policy, on_token, memory) for _ in range(lanes)]
         self.weights_version = 0
 
     def sync_weights(self, policy: Policy) -> None:
@@ -60,22 +64,27 @@ class LocalEngine:
         """See `Engine.generate`. Other coroutines run between decoding steps; a request appended while a completion is
         out goes to the lane that completion came from, so that what is decoded together does not depend on timing.
         """
-        inboxes = _share_out(requests, len(self._lanes))
+        lanes = self._lanes_for(requests)
+        inboxes = _share_out(requests, len(lanes))
         taken = len(requests)
         with BlockedLinears(self.policy.model).active():
-            if len(self._lanes) == 1:
-                running = _run_alone(self._lanes[0], inboxes[0])
-            else:
-                running = run_side_by_side([lane.run for lane in self._lanes], inboxes)
+            running = _run_alone(lanes[0], inboxes[0]) if len(lanes) == 1 else run_side_by_side(lanes, inboxes)
             async with aclosing(running):
                 async for number, completion in running:
                     yield completion
                     inboxes[number] += enumerate(requests[taken:], taken)
                     taken = len(requests)
 
+    def _lanes_for(self, requests: Sequence[Request]) -> list[Decode]:
+        """Lanes that share the places, each with enough sequences to be worth it."""
+        at_once = min(self._max_sequences, sum(request.num_samples for request in requests))
+        count = max(1, min(len(self._lanes), at_once // self._min_sequences_per_lane))
+        places = max(1, self._max_sequences // count)
+        return [partial(lane.run, max_sequences=places) for lane in self._lanes[:count]]
 
-async def _run_alone(lane: Lane, inbox: Inbox) -> AsyncGenerator[tuple[int, Completion]]:
-    for completion in lane.run(inbox):
+
+async def _run_alone(decode: Decode, inbox: Inbox) -> AsyncGenerator[tuple[int, Completion]]:
+    for completion in decode(inbox):
         if completion is not None:
             yield 0, completion
         else:
