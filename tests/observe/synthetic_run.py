@@ -96,8 +96,9 @@ def write_run(run: Path) -> Path:
         RolloutWriter(run / "evals" / f"{stage}.jsonl").write(None, rows)
         stages[stage] = {
             suite: {
-                "n": 200,
+                "n": 40 if stage == "base" else 200,
                 "greedy": t1 + shift + 0.03,
+                "greedy_n": 100,
                 "t1": t1 + shift,
                 "t1_low": t1 + shift - 0.04,
                 "t1_high": t1 + 0.1,

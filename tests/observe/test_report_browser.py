@@ -82,9 +82,12 @@ def test_a_person_finds_their_way_through_the_report(browser: Any) -> None:
     assert find(browser, "#run-name").text == "first"
     cells = [cell.text for cell in browser.find_elements("css selector", "#results tbody tr:first-child td .figure")]
     assert cells == ["4.0", "22.0", "48.0", "46.0"]
+    ranges = [cell.text for cell in browser.find_elements("css selector", "#results tbody tr:first-child .range")]
+    assert ranges[0] == "0.0 to 14.0 · 40 tasks · greedy 7.0 on 100"
+    assert ranges[-1] == "42.0 to 56.0 · greedy 49.0 on 100"
     pills = browser.find_elements("css selector", "#results tbody tr:first-child .pill")
     assert [(pill.text, pill.get_attribute("class")) for pill in pills] == [
-        ("+18.0", "pill up"),
+        ("+18.0", "pill open up"),
         ("+26.0", "pill up"),
         ("−2.0", "pill flat"),
     ]

@@ -71,7 +71,7 @@ function changePill(suite, before, after, stageBefore, stage) {
   return el("span", { class: "pill open " + direction, title: "against " + stageBefore + ", not paired" }, signed(change));
 }
 
-function resultCell(suite, stage, evaluated) {
+function resultCell(suite, stage, evaluated, counted) {
   const result = (data.results[stage] || {})[suite];
   if (!result || !isNumber(result.t1)) return el("td", { class: "empty" }, "–");
   const cell = el("td", {}, el("span", { class: "figure" }, percent(result.t1)));
@@ -82,7 +82,8 @@ function resultCell(suite, stage, evaluated) {
   if (isNumber(result.t1_low) && isNumber(result.t1_high)) {
     small.push(percent(result.t1_low) + " to " + percent(result.t1_high));
   }
-  if (isNumber(result.greedy)) small.push("greedy " + percent(result.greedy));
+  if (isNumber(result.n) && result.n !== counted) small.push(result.n + " tasks");
+  if (isNumber(result.greedy)) small.push("greedy " + percent(result.greedy) + " on " + result.greedy_n);
   cell.append(el("div", { class: "range" }, small.join(" · ")));
   return cell;
 }
@@ -98,7 +99,7 @@ function showResults() {
   const head = el("tr", {}, el("th", {}, "Suite"), el("th", {}, "Tasks"), ...evaluatedStages.map((name) => el("th", {}, name)));
   const rows = suites.map((suite) => {
     const counted = mostTasks(evaluatedStages.map((stage) => data.results[stage][suite]));
-    const cells = evaluatedStages.map((stage) => resultCell(suite, stage, evaluatedStages));
+    const cells = evaluatedStages.map((stage) => resultCell(suite, stage, evaluatedStages, counted));
     return el("tr", {}, el("th", { scope: "row" }, suite), el("td", {}, counted === null ? "–" : String(counted)), ...cells);
   });
   const hint = "Accuracy in % at temperature 1 with its 95 % interval; the pill is the change against the stage before. "
