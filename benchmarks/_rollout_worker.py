@@ -18,7 +18,6 @@ from typing import Any, TypeAlias
 
 from _peers import Desk
 
-_VLLM_CACHE_GIB = 4
 Run: TypeAlias = Callable[[list[list[int]], list[int]], int]
 """Continues prompts by so many tokens each; returns how many came."""
 
@@ -114,10 +113,8 @@ def continuous(folder: str) -> Run:
 
 def vllm(folder: str) -> Run:
     """vLLM's offline engine, in the environment `rollout.py` makes for it."""
-    # left to itself it keeps one core free of decoding, of which a small machine has no other
-    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
-    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", cores)
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(_VLLM_CACHE_GIB))
+    # otherwise it decodes on all cores but one, which here is half of them
+    os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
     from vllm import LLM, SamplingParams
 
     model = LLM(
@@ -126,7 +123,7 @@ def vllm(folder: str) -> Run:
         max_model_len=1024,
         max_num_seqs=256,
         enable_prefix_caching=False,
-        gpu_memory_utilization=0.5,  # of the memory; the other systems need some too
+        kv_cache_memory_bytes=4 << 30,  # otherwise nearly all memory, some of which the other systems hold
     )
 
     def run(prompts: list[list[int]], new_tokens: list[int]) -> int:

@@ -32,9 +32,9 @@ class LocalEngine:
         lanes: decode the requests in so many shares beside each other, each on its part of the processor's threads, of
             which there must be one for each. What a lane leaves idle, between small operations and in Python, another
             then uses. On a graphics processor there is one.
-        min_sequences_per_lane: no more lanes are opened than have so many each.
         cache_gib: about the most memory for keys and values, in GiB; None sets no limit. Requests wait where there
             might not be room to their end; one that could not find room even alone is a `UserError`.
+        min_sequences_per_lane: no more lanes are opened than have so many each.
     """
 
     def __init__(
@@ -79,8 +79,7 @@ class LocalEngine:
         """Lanes that share the places, each with enough sequences to be worth it."""
         at_once = min(self._max_sequences, sum(request.num_samples for request in requests))
         count = max(1, min(len(self._lanes), at_once // self._min_sequences_per_lane))
-        places = max(1, self._max_sequences // count)
-        return [partial(lane.run, max_sequences=places) for lane in self._lanes[:count]]
+        return [partial(lane.run, max_sequences=self._max_sequences // count) for lane in self._lanes[:count]]
 
 
 async def _run_alone(decode: Decode, inbox: Inbox) -> AsyncGenerator[tuple[int, Completion]]:
