@@ -160,11 +160,12 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--micro-batch", type=int, default=16, help="completions TRL takes at once in its update")
+    parser.add_argument("--model", type=Path, help="a checkpoint folder to start from instead of the cold start")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     systems = ["darkhorse", *(name for name in arguments.systems if name != "darkhorse")]
     shapes = [SHAPES[name] for name in arguments.shapes]
-    folder = cold_start()
+    folder = arguments.model or cold_start()
     for shape in shapes:
         measure(shape, systems, folder, arguments.steps, arguments.micro_batch)
     print_table(shapes, systems)

@@ -28,8 +28,7 @@ from _writing import write_json
 from darkhorse.config.model import ModelConfig
 from darkhorse.config.shapes import SHAPES
 from darkhorse.config.stages import RLStage
-from darkhorse.policy.attention import use_packed_attention
-from darkhorse.policy.loading import Policy, load_policy
+from darkhorse.policy.loading import Policy, load_policy, prepare_model
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
 from darkhorse.rollout.engine import Request, SamplingParams
@@ -62,7 +61,7 @@ def random_policy(name: str) -> Policy:
     """A policy of random weights."""
     policy = load_policy(ModelConfig(name=EMBEDDED))
     policy.model = random_model(random_config(name, VOCABULARY))
-    use_packed_attention(policy.model)
+    prepare_model(policy.model)
     return policy
 
 

@@ -16,8 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from darkhorse.chat.renderer import Renderer
 from darkhorse.chat.template import install_template
-from darkhorse.policy.attention import use_packed_attention
-from darkhorse.policy.loading import Policy
+from darkhorse.policy.loading import Policy, prepare_model
 from darkhorse.policy.saving import save_pretrained
 from darkhorse.rollout.engine import Request
 from darkhorse.rollout.trajectory import Completion, FinishReason
@@ -69,9 +68,9 @@ def model(kind: str = "llama", dtype: torch.dtype = torch.float32, seed: int = 0
 
 
 def packed(reference: PreTrainedModel) -> PreTrainedModel:
-    """A copy whose attention runs by plans."""
+    """A copy that computes as a policy does."""
     made = copy.deepcopy(reference)
-    use_packed_attention(made)
+    prepare_model(made)
     return made
 
 

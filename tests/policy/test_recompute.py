@@ -43,8 +43,7 @@ def saved_bytes(model) -> int:
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
 def test_gradients_are_the_same(kind):
-    kept = tiny.packed(tiny.model(kind, torch.float64))
-    recomputed = copy.deepcopy(kept)
+    kept, recomputed = (tiny.packed(tiny.model(kind, torch.float64)) for _ in range(2))
     recompute_layers(recomputed)
     for model in (kept, recomputed):
         logprobs_T, _ = completion_logprobs(model, plan())

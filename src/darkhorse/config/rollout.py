@@ -35,8 +35,8 @@ class EngineConfig(Settings):
     max_sequences: int = Field(default=96, ge=1)
     """Most sequences decoded at once; waiting ones take the slots of finished ones."""
     cache_gib: float | None = Field(default=None, gt=0)
-    """About the most memory for keys and values of sequences being decoded, in GiB; unset, there is no limit. A prompt
-    waits until there is room for its completions at full length."""
+    """About the most memory for keys and values of sequences being decoded, in GiB; unset, a third of the machine's or
+    graphics processor's. A prompt waits until there is room for its completions at full length."""
     lanes: int = Field(default=1, ge=1)
     """Shares of the sequences decoded beside each other, each on its part of the processor's threads (at most one for
     each thread); 2 saves a small model on a CPU the time that a single lane leaves idle."""

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.config.stages import LoraConfig
 from darkhorse.errors import UserError, missing_extra
+from darkhorse.policy.projections import Projection
 
 _NAME = "default"
 
@@ -98,7 +99,7 @@ def linear_weights(model: PreTrainedModel) -> Iterator[tuple[nn.Module, Tensor, 
         if _is_adapted(module):
             base: Any = module.base_layer
             yield module, merged_weight(module), base.bias
-        elif type(module) is nn.Linear and id(module) not in inside:
+        elif type(module) in (nn.Linear, Projection) and id(module) not in inside:
             yield module, module.weight.detach(), module.bias
 
 

@@ -94,7 +94,7 @@ def plain_attention(query: Tensor, key: Tensor, value: Tensor, hiding: Tensor, s
     Returns:
         `[B, Q, D]`.
     """
-    scores = torch.baddbmm(hiding, query * scaling, key.transpose(1, 2))
+    scores = torch.baddbmm(hiding, query, key.transpose(1, 2), alpha=scaling)
     return torch.bmm(scores.softmax(-1), value)
 
 

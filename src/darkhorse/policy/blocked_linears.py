@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from darkhorse.policy.adapters import linear_weights
+from darkhorse.policy.projections import Together, families
 
 _ROWS_HINT = 64
 """Rows of input that the layout is chosen for: about what a decoding step has."""
 
 
 class BlockedLinears:
-    """A copy of a model's linear weights, adapters added, in oneDNN's blocked layout.
+    """A copy of a model's linear weights, adapters added, in oneDNN's blocked layout; layers that read the same rows
+    are one product.
 
     The library otherwise rearranges a plain weight at every product, which costs as much as the product itself when
     there are few rows, as in decoding. Results are the same.
@@ -28,25 +30,41 @@ class BlockedLinears:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._weights: list[tuple[nn.Module, Tensor, Tensor | None]] = []
+        self._forwards: dict[nn.Module, Callable[[Tensor], Tensor]] = {}
         if not has_blocked_layout(model.device):
             return
         with torch.inference_mode():
-            for module, weight, bias in linear_weights(model):
-                if weight.dtype == torch.bfloat16:
-                    blocked = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT)
-                    self._weights.append((module, blocked, bias))
+            plain = {m: (w, b) for m, w, b in linear_weights(model) if w.dtype == torch.bfloat16}
+            for members in families(model):
+                if all(member in plain for member in members):
+                    self._join(members, [plain.pop(member) for member in members])
+            for module, (weight, bias) in plain.items():
+                self._forwards[module] = partial(_linear, _blocked(weight), bias)
+
+    def _join(self, members: Sequence[nn.Module], parts: Sequence[tuple[Tensor, Tensor | None]]) -> None:
+        sizes = [len(weight) for weight, _ in parts]
+        biases = [bias if bias is not None else weight.new_zeros(len(weight)) for weight, bias in parts]
+        bias = torch.cat(biases) if any(bias is not None for _, bias in parts) else None
+        weight = _blocked(torch.cat([weight for weight, _ in parts]))
+        together = Together(lambda rows: _linear(weight, bias, rows).split(sizes, -1))
+        for place, member in enumerate(members):
+            self._forwards[member] = partial(together.part, place)
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """The model computes on this copy inside the block; without gradients."""
-        for module, weight, bias in self._weights:
-            module.__dict__["forward"] = partial(_linear, weight, bias)
+        for module, forward in self._forwards.items():
+            module.__dict__["forward"] = forward
         try:
             yield
         finally:
-            for module, _, _ in self._weights:
+            for module in self._forwards:
                 module.__dict__.pop("forward", None)  # another copy may have been put away before this one
+
+
+def _blocked(weight: Tensor) -> Tensor:
+    blocked: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT)
+    return blocked
 
 
 def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:

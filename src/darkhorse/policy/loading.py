@@ -18,7 +18,9 @@ from darkhorse.errors import UserError, did_you_mean
 from darkhorse.policy import embedded
 from darkhorse.policy.attention import use_packed_attention
 from darkhorse.policy.device import default_device
+from darkhorse.policy.lean_layers import keep_little
 from darkhorse.policy.memory import keep_freed_memory
+from darkhorse.policy.projections import share_projections
 
 REASONING_TOKENS = [THINK_OPEN, THINK_CLOSE, "<tool_call>", "</tool_call>"]
 
@@ -118,12 +120,23 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
         model.resize_token_embeddings(max(len(tokenizer), model.config.vocab_size))
     prepare_tokenizer(tokenizer)
     try:
-        use_packed_attention(model)
+        prepare_model(model)
         renderer = Renderer(tokenizer)
     except ValueError as error:
         raise UserError(f"model.name: '{where}' cannot be used: {error}.", "Give another model.") from error
     model.eval()  # no dropout, in sampling and training alike
     return Policy(model, tokenizer, renderer, where)
+
+
+def prepare_model(model: PreTrainedModel) -> None:
+    """Have a model compute on packed tokens, layers that read the same rows together, and keep little in training.
+
+    Raises:
+        ValueError: if its attention cannot be swapped; see `use_packed_attention`.
+    """
+    use_packed_attention(model)
+    share_projections(model)
+    keep_little(model)
 
 
 def load_tokenizer(folder: str, revision: str | None = None) -> Any:

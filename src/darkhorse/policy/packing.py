@@ -147,6 +147,8 @@ class PackedPlan:
         """See `AttentionPlan.attend`."""
         if self._sink is not None:
             self._sink(layer, key_KTD, value_KTD)
+        # values may be part of a product whose other parts would be kept with them
+        value_KTD = value_KTD.contiguous()
         if varlen.serves(query_HTD):
             if self._varlen is None:
                 self._varlen = varlen.VarlenAttention(self._sequences(), query_HTD.device)

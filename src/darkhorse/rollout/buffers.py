@@ -19,12 +19,11 @@ class Buffers:
 
     Args:
         dtype, device: of the buffers.
-        most: elements beyond which free buffers are let go; None keeps them all.
+        most: elements beyond which free buffers are let go; None keeps them all. It may be set anew.
     """
 
     def __init__(self, dtype: torch.dtype, device: torch.device, most: int | None = None) -> None:
-        self.dtype, self.device = dtype, device
-        self._most = most
+        self.dtype, self.device, self.most = dtype, device, most
         self._free: list[Tensor] = []
         self._used = 0
 
@@ -41,7 +40,7 @@ class Buffers:
             buffer = self._free.pop(min(fitting, key=lambda place: len(self._free[place])))
         else:
             self._free = [buffer for buffer in self._free if len(buffer) > size]  # too small for what comes now
-            while self._free and self._most is not None and self.held + size > self._most:
+            while self._free and self.most is not None and self.held + size > self.most:
                 self._free.pop(0)
             buffer = self._fresh(size)
         self._used += len(buffer)

@@ -211,7 +211,9 @@ class _Part:
         self._span = span
         self.slots = slots
         self._positions_S = positions_S[slots]
-        self._rows = torch.arange(len(span.positions), device=positions_S.device)
+        heads, positions = span.keys_LSKTD.shape[2:4]
+        row_SK = torch.arange(len(span.positions) * heads, device=positions_S.device).unflatten(0, (-1, heads))
+        self._places = (row_SK * positions + self._positions_S[:, None]).flatten()
         self._masks: dict[int | None, Tensor] = {}
         self._flash: varlen.DecodeAttention | None = None
 
@@ -220,9 +222,9 @@ class _Part:
     ) -> Tensor:
         """`[S, K, Q, D]`: what each slot's new token gathers from its sequence."""
         keys_SKTD, values_SKTD = self._span.keys_LSKTD[layer], self._span.values_LSKTD[layer]
-        keys_SKTD[self._rows, :, self._positions_S] = key_SKD
-        values_SKTD[self._rows, :, self._positions_S] = value_SKD
-        slots = len(self._rows)
+        keys_SKTD.flatten(0, 2).index_copy_(0, self._places, key_SKD.flatten(0, 1))
+        values_SKTD.flatten(0, 2).index_copy_(0, self._places, value_SKD.flatten(0, 1))
+        slots = len(key_SKD)
         query, keys, values = (x[:slots].flatten(0, 1) for x in (query_SKQD, keys_SKTD, values_SKTD))
         if varlen.serves(query):
             if self._flash is None:

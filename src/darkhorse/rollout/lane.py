@@ -27,6 +27,8 @@ _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
 _LIKE_LENGTH = 64
 """Prompts whose lengths lie in the same span of so many tokens count as alike."""
+_CPU_ROWS = 16
+"""Rows of logits that are drawn from at a time on a processor, so that they stay in its caches."""
 
 
 @dataclass
@@ -72,16 +74,9 @@ class Lane:
     Args:
         policy: whose tensors are used as they are.
         on_token: called with request, sample and token as each token is drawn.
-        cache_bytes: about the most memory of their keys and values, if there is a limit; a sequence waits where there
-            might not be room to its end.
     """
 
-    def __init__(
-        self,
-        policy: Policy,
-        on_token: Callable[[int, int, int], None] | None,
-        cache_bytes: int | None = None,
-    ) -> None:
+    def __init__(self, policy: Policy, on_token: Callable[[int, int, int], None] | None) -> None:
         self.policy = policy
         self._on_token = on_token
         self.weights_version = 0
@@ -89,23 +84,25 @@ class Lane:
         self._kept: dict[tuple[int, int], _Kept] = {}
         model = policy.model
         self._place_bytes = place_elements(model.config) * model.dtype.itemsize
-        self._capacity = cache_bytes // self._place_bytes if cache_bytes is not None else None
-        most = cache_bytes // model.dtype.itemsize if cache_bytes is not None else None
-        self._buffers = Buffers(model.dtype, model.device, most)
+        self._buffers = Buffers(model.dtype, model.device)
         self._graphs: GraphDecoder | None = None
         self._at_once = tokens_at_once(model.device)
 
-    def run(self, inbox: Inbox, max_sequences: int) -> Iterator[Completion | None]:
+    def run(self, inbox: Inbox, max_sequences: int, cache_bytes: int) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps.
 
         Args:
             inbox: requests and their numbers, taken out as they are read; more may come in while a completion is out.
             max_sequences: most sequences decoded at once.
+            cache_bytes: about the most memory of their keys and values; a sequence waits where there might not be room
+                to its end.
         """
+        self._buffers.most = cache_bytes // self._buffers.dtype.itemsize
         waiting: deque[_Ask] = deque()
         live: list[_Sequence] = []
         slots = min(max_sequences, sum(request.num_samples for _, request in inbox))
-        cache = SlotCache(self.policy.model.config, slots, self._buffers, self._capacity)
+        capacity = cache_bytes // self._place_bytes
+        cache = SlotCache(self.policy.model.config, slots, self._buffers, capacity)
         decoder = self._decoder()
         while inbox or waiting or live:
             for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
@@ -149,7 +146,7 @@ class Lane:
                 if taken or live:
                     break
                 if room == 0:
-                    raise self._too_long(ask)
+                    raise self._too_long(ask, cache)
                 waiting.insert(1, replace(ask, samples=ask.samples[room:]))
             waiting.popleft()
             before = taken[-1].request.prompt if taken else ()
@@ -158,8 +155,8 @@ class Lane:
             free -= room
         return taken
 
-    def _too_long(self, ask: _Ask) -> UserError:
-        needed, most = ask.end * self._place_bytes, (self._capacity or 0) * self._place_bytes
+    def _too_long(self, ask: _Ask, cache: SlotCache) -> UserError:
+        needed, most = ask.end * self._place_bytes, (cache.ledger.capacity or 0) * self._place_bytes
         return UserError(
             f"One sequence of up to {ask.end} tokens needs a key-value cache of {needed / 2**30:.2f} GiB, and half as "
             f"much to grow, but there are {most / 2**30:.2f} GiB.",
@@ -210,32 +207,48 @@ class Lane:
 
     def _head(self, hidden: Tensor) -> Tensor:
         logits: Tensor = self.policy.model.get_output_embeddings()(hidden)
-        return logits.float()
+        return logits
 
     @torch.inference_mode()
     def _draw(self, live: list[_Sequence], logits: Tensor) -> None:
         """One token for every sequence that has read its prompt, by its own settings."""
         by_settings: dict[tuple[float, float, int, float], list[int]] = {}
         for row, sequence in enumerate(live):
-            if sequence.unread:
-                continue
-            s = sequence.sampling
-            if s.presence_penalty and sequence.tokens:
-                logits[row, sorted(set(sequence.tokens))] -= s.presence_penalty
-            by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
-        for (temperature, top_p, top_k, min_p), rows in by_settings.items():
-            part = logits if len(rows) == len(live) else logits[rows]
-            if temperature == 0.0:
-                tokens, logprobs = greedy_tokens(part)
-            else:
-                part = truncate_logits(part if temperature == 1.0 else part / temperature, top_k, top_p, min_p)
-                draws = torch.tensor([live[row].uniforms[len(live[row].tokens)] for row in rows], device=part.device)
-                tokens, logprobs = sample_tokens(part, draws)
-            for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
-                live[row].tokens.append(token)
-                live[row].logprobs.append(logprob)
-                if self._on_token is not None:
-                    self._on_token(live[row].request, live[row].sample, token)
+            if not sequence.unread:
+                s = sequence.sampling
+                by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
+        at_once = _CPU_ROWS if logits.device.type == "cpu" else len(live)
+        for settings, rows in by_settings.items():
+            for start in range(0, len(rows), at_once):
+                self._draw_alike(live, logits, rows[start : start + at_once], *settings)
+
+    def _draw_alike(
+        self,
+        live: list[_Sequence],
+        logits: Tensor,
+        rows: list[int],
+        temperature: float,
+        top_p: float,
+        top_k: int,
+        min_p: float,
+    ) -> None:
+        together = rows[-1] - rows[0] + 1 == len(rows)
+        part = (logits[rows[0] : rows[-1] + 1] if together else logits[rows]).float()
+        for number, row in enumerate(rows):
+            penalty = live[row].sampling.presence_penalty
+            if penalty and live[row].tokens:
+                part[number, sorted(set(live[row].tokens))] -= penalty
+        if temperature == 0.0:
+            tokens, logprobs = greedy_tokens(part)
+        else:
+            part = truncate_logits(part if temperature == 1.0 else part / temperature, top_k, top_p, min_p)
+            draws = torch.tensor([live[row].uniforms[len(live[row].tokens)] for row in rows], device=part.device)
+            tokens, logprobs = sample_tokens(part, draws)
+        for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
+            live[row].tokens.append(token)
+            live[row].logprobs.append(logprob)
+            if self._on_token is not None:
+                self._on_token(live[row].request, live[row].sample, token)
 
     def _retire(self, live: list[_Sequence], cache: SlotCache, inbox: Inbox) -> Iterator[Completion]:
         """Completions of the sequences that ended; another one moves into each freed slot. What was computed for one

@@ -64,7 +64,7 @@ class Ledger:
     """
 
     def __init__(self, most_slots: int, step: int, capacity: int | None = None) -> None:
-        self._most_slots, self._step, self._capacity = most_slots, step, capacity
+        self._most_slots, self._step, self.capacity = most_slots, step, capacity
         self.blocks: list[Rows] = []
 
     def book(self, length: int, end: int) -> int | None:
@@ -96,7 +96,7 @@ class Ledger:
 
     def copy(self) -> Ledger:
         """Another ledger with the same entries, to try things in."""
-        made = Ledger(self._most_slots, self._step, self._capacity)
+        made = Ledger(self._most_slots, self._step, self.capacity)
         made.blocks = [rows.copy() for rows in self.blocks]
         return made
 
@@ -111,10 +111,10 @@ class Ledger:
 
     def _within(self, *more: Rows) -> bool:
         """Whether the blocks keep the limit; while one grows, half of it is there twice."""
-        if self._capacity is None:
+        if self.capacity is None:
             return True
         places = [rows.places for rows in (*self.blocks, *more)]
-        return sum(places) + max(places) // 2 <= self._capacity
+        return sum(places) + max(places) // 2 <= self.capacity
 
 
 def _rounded(count: int, step: int) -> int:

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from functools import partial
 
 from darkhorse.policy.blocked_linears import BlockedLinears
+from darkhorse.policy.device import memory_bytes
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.threads import most_lanes
 from darkhorse.rollout.engine import Inbox, Request
@@ -32,8 +33,8 @@ class LocalEngine:
         lanes: decode the requests in so many shares beside each other, each on its part of the processor's threads, of
             which there must be one for each. What a lane leaves idle, between small operations and in Python, another
             then uses. On a graphics processor there is one.
-        cache_gib: about the most memory for keys and values, in GiB; None sets no limit. Requests wait where there
-            might not be room to their end; one that could not find room even alone is a `UserError`.
+        cache_gib: about the most memory for keys and values, in GiB; None allows a third of the device's. Requests wait
+            where there might not be room to their end; one that could not find room even alone is a `UserError`.
         min_sequences_per_lane: no more lanes are opened than have so many each.
     """
 
@@ -49,8 +50,9 @@ class LocalEngine:
         self.policy = policy
         self._max_sequences, self._min_sequences_per_lane = max_sequences, min_sequences_per_lane
         lanes = most_lanes(lanes, policy.model.device)
-        memory = None if cache_gib is None else int(cache_gib * 2**30 / lanes)
-        self._lanes = [Lane(policy, on_token, memory) for _ in range(lanes)]
+        self._lanes = [Lane(policy, on_token) for _ in range(lanes)]
+        allowed = memory_bytes(policy.model.device) / 3 if cache_gib is None else cache_gib * 2**30
+        self._cache_bytes = int(allowed)
         self.weights_version = 0
 
     def sync_weights(self, policy: Policy) -> None:
@@ -76,10 +78,11 @@ class LocalEngine:
                     taken = len(requests)
 
     def _lanes_for(self, requests: Sequence[Request]) -> list[Decode]:
-        """Lanes that share the places, each with enough sequences to be worth it."""
+        """Lanes that share the places and the memory, each with enough sequences to be worth it."""
         at_once = min(self._max_sequences, sum(request.num_samples for request in requests))
         count = max(1, min(len(self._lanes), at_once // self._min_sequences_per_lane))
-        return [partial(lane.run, max_sequences=self._max_sequences // count) for lane in self._lanes[:count]]
+        share = {"max_sequences": self._max_sequences // count, "cache_bytes": self._cache_bytes // count}
+        return [partial(lane.run, **share) for lane in self._lanes[:count]]
 
 
 async def _run_alone(decode: Decode, inbox: Inbox) -> AsyncGenerator[tuple[int, Completion]]:

@@ -1,0 +1,115 @@
+"""Layers that keep little for their backward pass, and compute the rest again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+_CPU_ELEMENTS = 128 * 1024
+"""Elements of a row-wise layer computed at a time on a processor: its float32 steps then stay in the caches."""
+
+Layer: TypeAlias = Callable[[Tensor], Tensor]
+
+
+class _RowWise(torch.autograd.Function):
+    """A layer that treats every row by itself; only the rows are kept."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: Layer, rows_TC: Tensor, *parameters: Tensor) -> Tensor:
+        ctx.layer = layer
+        ctx.save_for_backward(rows_TC, *parameters)
+        return torch.cat([layer(part) for part in rows_TC.split(_at_once(rows_TC))])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        rows_TC, *parameters = ctx.saved_tensors
+        trained = [p for p, needed in zip(parameters, ctx.needs_input_grad[2:], strict=True) if needed]
+        sums = [torch.zeros_like(p, dtype=torch.promote_types(p.dtype, torch.float32)) for p in trained]
+        grad_rows = torch.empty_like(rows_TC)
+        at_once = _at_once(rows_TC)
+        parts = (rows.split(at_once) for rows in (rows_TC, grads[0], grad_rows))
+        for part, grad, out in zip(*parts, strict=True):
+            with torch.enable_grad():
+                leaf = part.detach().requires_grad_()
+                found = torch.autograd.grad(ctx.layer(leaf), (leaf, *trained), grad)
+            out.copy_(found[0])
+            for total, more in zip(sums, found[1:], strict=True):
+                total += more
+        rest = iter(sums)
+        of_parameters = [next(rest).to(p.dtype) if p.requires_grad else None for p in parameters]
+        return None, grad_rows, *of_parameters
+
+
+class _GatedProduct(torch.autograd.Function):
+    """`linear(activation(gate) * up)`; only gate and up are kept."""
+
+    @staticmethod
+    def forward(ctx: Any, activation: Layer, gate: Tensor, up: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.activation = activation
+        ctx.save_for_backward(gate, up, weight)
+        return F.linear(activation(gate) * up, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        gate, up, weight = ctx.saved_tensors
+        grad, needed = grads[0], ctx.needs_input_grad
+        with torch.enable_grad():
+            leaves = gate.detach().requires_grad_(), up.detach().requires_grad_()
+            product = ctx.activation(leaves[0]) * leaves[1]
+        grad_TC = grad.flatten(0, -2)
+        grad_weight = grad_TC.T @ product.detach().flatten(0, -2) if needed[3] else None
+        grad_gate, grad_up = torch.autograd.grad(product, leaves, grad @ weight)
+        return None, grad_gate, grad_up, grad_weight, grad_TC.sum(0) if needed[4] else None
+
+
+def _at_once(rows_TC: Tensor) -> int:
+    return max(1, _CPU_ELEMENTS // rows_TC.shape[1]) if rows_TC.device.type == "cpu" else max(1, len(rows_TC))
+
+
+def _row_wise(module: nn.Module, rows: Tensor) -> Tensor:
+    forward = partial(type(module).forward, module)
+    if not torch.is_grad_enabled():
+        return forward(rows)
+    out: Tensor = _RowWise.apply(forward, rows.flatten(0, -2), *module.parameters())
+    return out.view(rows.shape)
+
+
+def _gated(module: Any, rows: Tensor) -> Tensor:
+    gate, up, down = module.gate_proj(rows), module.up_proj(rows), module.down_proj
+    if type(down) is not nn.Linear or not torch.is_grad_enabled():
+        out: Tensor = down(module.act_fn(gate) * up)
+        return out
+    out = _GatedProduct.apply(module.act_fn, gate, up, down.weight, down.bias)
+    return out
+
+
+def keep_little(model: PreTrainedModel) -> None:
+    """Have root-mean-square norms and gated feed-forward layers keep only what goes into them.
+
+    Norms otherwise keep float32 copies of it, and gated layers the activation and its product with the other half:
+    half of all that is kept. Values and gradients stay the same. What is not recognised stays as it is.
+    """
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+            module.__dict__["forward"] = partial(_row_wise, module)
+        elif _is_gated(module):
+            module.__dict__["forward"] = partial(_gated, module)
+
+
+@torch.no_grad()
+def _is_gated(module: Any) -> bool:
+    """Whether a module computes `down_proj(act_fn(gate_proj(x)) * up_proj(x))` and nothing else."""
+    children = dict(module.named_children())
+    if not {"gate_proj", "up_proj", "down_proj"} <= children.keys() or not hasattr(module, "act_fn"):
+        return False
+    if not all(isinstance(children[name], nn.Linear) for name in ("gate_proj", "up_proj", "down_proj")):
+        return False
+    weight = module.gate_proj.weight
+    rows = torch.linspace(-1, 1, weight.shape[1], dtype=weight.dtype, device=weight.device)[None]
+    return torch.equal(module(rows), _gated(module, rows))
