@@ -14,7 +14,7 @@ TOKENS, CHANNELS, VOCABULARY = 23, 8, 37
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(logprobs, "_chunk", lambda device: 5)
+    monkeypatch.setattr(logprobs, "_sizes", lambda device: (5, 2))
 
 
 def inputs(dtype=torch.float64):

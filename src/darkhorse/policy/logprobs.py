@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from darkhorse.policy.packing import PackedPlan, hidden_states
 
 _CPU_CHUNK, _GPU_CHUNK = 512, 2048
 """Tokens whose logits exist at a time. Every chunk adds a gradient of the whole head, which a larger one saves."""
+_CPU_ROWS = 8
+"""Tokens whose logits are worked on at a time, so that they stay in the processor's caches."""
 
 
 class _ChunkedLogprobs(torch.autograd.Function):
@@ -21,59 +23,55 @@ class _ChunkedLogprobs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_TC: Tensor, weight_VC: Tensor, targets_T: Tensor, temperature: float | Tensor
+        ctx: Any, hidden_TC: Tensor, weight_VC: Tensor, targets_T: Tensor, heat_T1: Tensor
     ) -> tuple[Tensor, Tensor]:
         logprobs, entropies = [], []
-        chunk = _chunk(hidden_TC.device)
-        heats = _heats(temperature, len(hidden_TC), chunk)
-        for hidden, targets, heat in zip(hidden_TC.split(chunk), targets_T.split(chunk), heats, strict=True):
-            log_softmax = torch.log_softmax(_logits(hidden, weight_VC, heat), -1)
-            logprobs.append(log_softmax.gather(-1, targets[:, None])[:, 0])
-            entropies.append(-(log_softmax.exp() * log_softmax).sum(-1))
-        ctx.save_for_backward(hidden_TC, weight_VC, targets_T)
-        ctx.temperature = temperature
+        chunk, rows = _sizes(hidden_TC.device)
+        for hidden, *others in _split(chunk, hidden_TC, targets_T, heat_T1):
+            for logits, targets, heat in _split(rows, F.linear(hidden, weight_VC), *others):
+                log_softmax = torch.log_softmax(_precise(logits) / heat, -1)
+                logprobs.append(log_softmax.gather(-1, targets[:, None])[:, 0])
+                entropies.append(-(log_softmax.exp() * log_softmax).sum(-1))
+        ctx.save_for_backward(hidden_TC, weight_VC, targets_T, heat_T1)
         entropy_T = torch.cat(entropies)
         ctx.mark_non_differentiable(entropy_T)
         return torch.cat(logprobs), entropy_T
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        hidden_TC, weight_VC, targets_T = ctx.saved_tensors
+        hidden_TC, weight_VC, targets_T, heat_T1 = ctx.saved_tensors
         grad_hidden = torch.empty_like(hidden_TC)
         frozen = not ctx.needs_input_grad[1]
         grad_weight = None if frozen else torch.zeros_like(weight_VC, dtype=torch.float32)
-        chunk = _chunk(hidden_TC.device)
-        parts = (rows.split(chunk) for rows in (hidden_TC, targets_T, grads[0], grad_hidden))
-        heats = _heats(ctx.temperature, len(hidden_TC), chunk)
-        for hidden, targets, grad, out, heat in zip(*parts, heats, strict=True):
-            # d logp / d logits = onehot(target) - softmax
-            grad_logits = torch.softmax(_logits(hidden, weight_VC, heat), -1).neg_()
-            grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))
-            grad_logits = grad_logits.mul_(grad[:, None] / heat).to(hidden.dtype)
-            torch.matmul(grad_logits, weight_VC, out=out)
+        chunk, rows = _sizes(hidden_TC.device)
+        for hidden, out, *others in _split(chunk, hidden_TC, grad_hidden, targets_T, heat_T1, grads[0]):
+            chunk_logits = F.linear(hidden, weight_VC)
+            for logits, targets, heat, grad in _split(rows, chunk_logits, *others):
+                # d logp / d logits = onehot(target) - softmax
+                grad_logits = torch.softmax(_precise(logits) / heat, -1).neg_()
+                grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))
+                logits.copy_(grad_logits.mul_(grad[:, None] / heat))
+            torch.matmul(chunk_logits, weight_VC, out=out)
             if grad_weight is not None:
-                grad_weight.add_(grad_logits.T @ hidden)
+                grad_weight.add_(chunk_logits.T @ hidden)
         return grad_hidden, None if grad_weight is None else grad_weight.to(weight_VC.dtype), None, None
 
 
-_chunked_logprobs: Callable[[Tensor, Tensor, Tensor, float | Tensor], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply
+_chunked_logprobs: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply
 
 
-def _heats(temperature: float | Tensor, tokens: int, chunk: int) -> Sequence[float | Tensor]:
-    """The temperature of every chunk: a number, or a column with one for each token."""
-    if isinstance(temperature, Tensor):
-        return list(temperature[:, None].split(chunk))
-    return [temperature] * max(1, -(-tokens // chunk))
+def _sizes(device: torch.device) -> tuple[int, int]:
+    """Tokens whose logits exist at a time, and those of them that are worked on at a time."""
+    return (_CPU_CHUNK, _CPU_ROWS) if device.type == "cpu" else (_GPU_CHUNK, _GPU_CHUNK)
 
 
-def _chunk(device: torch.device) -> int:
-    return _CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK
+def _split(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors piece by piece, along their first dimension."""
+    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
 
 
-def _logits(hidden: Tensor, weight: Tensor, heat: float | Tensor) -> Tensor:
-    logits = F.linear(hidden, weight)
-    logits = logits if logits.dtype == torch.float64 else logits.float()
-    return logits if isinstance(heat, float) and heat == 1.0 else logits / heat
+def _precise(logits: Tensor) -> Tensor:
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def token_logprobs(
@@ -90,7 +88,9 @@ def token_logprobs(
     Returns:
         `(logprobs_T, entropy_T)`; the entropy carries no gradient.
     """
-    return _chunked_logprobs(hidden_TC, weight_VC, targets_T, temperature)
+    dtype = torch.promote_types(hidden_TC.dtype, torch.float32)
+    heat_T1 = torch.as_tensor(temperature, dtype=dtype, device=hidden_TC.device).expand(len(targets_T))[:, None]
+    return _chunked_logprobs(hidden_TC, weight_VC, targets_T, heat_T1)
 
 
 def completion_logprobs(
