@@ -39,7 +39,7 @@ def reference(data_dir) -> str:
     return (data_dir / "qwq_chat_template" / "Qwen-QwQ-32B.jinja").read_text()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(MESSAGE, min_size=1, max_size=6), st.none() | st.lists(TOOL, min_size=1, max_size=3), st.booleans())
 def test_conversations_render_as_qwq_renders_them(reference, messages, tools, generation):
     options = {"tools": tools, "tokenize": False, "add_generation_prompt": generation}

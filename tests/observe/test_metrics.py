@@ -134,7 +134,7 @@ def test_only_time_and_perf_differ_between_two_runs() -> None:
     assert deterministic(metrics) == {"reward": 1.0, "eval/time/avg@1": 4.0}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     values=st.lists(st.dictionaries(st.text(max_size=6), st.floats(allow_nan=False, allow_infinity=False), max_size=3)),
     cut=st.integers(0, 400),

@@ -76,7 +76,7 @@ LAYOUT = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(LAYOUT.filter(lambda row: any(sum(counts) for _, counts in row)), st.integers(0, 9))
 def test_any_layout_gives_the_log_probabilities_of_separate_sequences(lengths, seed):
     row = segments(lengths, seed)

@@ -62,7 +62,7 @@ def step(cache: SlotCache, held: Sequences, window: int | None, generator: torch
             torch.testing.assert_close(found_THD[slot], expected_HD)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data(), slots=st.integers(1, 5), window=st.sampled_from([None, 3]))
 def test_slots_follow_sequences_that_come_and_go(data: st.DataObject, slots: int, window: int | None) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -27,7 +27,7 @@ def grow(rows: Rows, ledger: Ledger) -> int:
     return most
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.integers(1, 9), st.integers(100, 1500))
 def test_growing_never_passes_the_limit(data: st.DataObject, most_slots: int, capacity: int) -> None:
     ledger = Ledger(most_slots, STEP, capacity)

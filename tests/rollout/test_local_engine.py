@@ -379,6 +379,22 @@ def test_a_small_cache_makes_requests_wait_and_changes_no_sample(lanes):
         assert 0 < one._buffers.held <= 1.5 * 2000 / lanes * place_elements(policy.model.config)
 
 
+def test_a_lane_that_runs_alone_has_all_of_the_memory():
+    policy = tiny.policy()
+    gib = 500 * place_elements(policy.model.config) * 4 / 2**30
+    request = Request([1, 2, 3], SamplingParams(max_tokens=200, ignore_end=True))
+    (completion,) = generate(LocalEngine(policy, lanes=2, cache_gib=gib), [request]).values()
+    assert len(completion.tokens) == 200
+
+
+def test_unset_the_cache_may_fill_a_third_of_the_memory(monkeypatch):
+    policy = tiny.policy()
+    memory = 3 * 500 * place_elements(policy.model.config) * 4
+    monkeypatch.setattr("darkhorse.rollout.local.memory_bytes", lambda device: memory)
+    with pytest.raises(UserError, match="up to 903 tokens"):
+        generate(LocalEngine(policy), [Request([1, 2, 3], SamplingParams(max_tokens=900))])
+
+
 def test_a_sequence_that_can_never_fit_is_an_error():
     policy = tiny.policy()
     gib = 500 * place_elements(policy.model.config) * 4 / 2**30

@@ -64,7 +64,7 @@ LOGITS = arrays.arrays(
 ).filter(lambda values: np.isfinite(values).any())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LOGITS, st.lists(NUMBERS, min_size=1, max_size=4))
 def test_no_number_draws_a_token_that_is_ruled_out(values, numbers):
     logits = torch.from_numpy(values)
@@ -91,7 +91,7 @@ def test_greedy_takes_the_likeliest():
     torch.testing.assert_close(logprobs, torch.log_softmax(logits, -1).amax(-1))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.01, 1.0), st.floats(0.0, 1.0))
 def test_truncation_keeps_what_transformers_keeps(seed, top_k, top_p, min_p):
     logits = 3 * torch.randn(3, 50, generator=torch.Generator().manual_seed(seed))

@@ -38,7 +38,7 @@ def ids(mix: Mixture, start: int, stop: int) -> list[str]:
     return [mix.task(index)[1].id for index in range(start, stop)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=12))
 def test_every_prefix_is_within_one_of_its_share(weights: list[float]) -> None:
     mix = Mixture([(str(i), weight, endless(str(i))) for i, weight in enumerate(weights)], 0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import math
 import re
+import threading
 from statistics import fmean
 
 import pytest
@@ -364,6 +366,48 @@ def test_a_step_without_a_signal_changes_nothing(script, updates):
     assert metrics["frac_reward_zero_std"] == 1.0
 
 
+def test_sampling_ahead_takes_the_same_prompts_and_the_same_objective():
+    trainer = trainer_of(odd_are_equal, max_off_policy_steps=1, steps=3)
+    recorder = Recorder(trainer.policy.model)
+    found = [trainer.step(step, recorder)[0] for step in (1, 2, 3)]
+    usual = trainer_of(odd_are_equal)
+    wanted = [usual.step(step, Recorder(usual.policy.model))[0] for step in (1, 2, 3)]
+    ids = [[group.task.id for group in groups] for groups in found]
+    assert ids == [[group.task.id for group in groups] for groups in wanted]
+    for groups, update in zip(found, recorder.updates, strict=True):
+        tiny.assert_same_gradients(update, wanted_gradients(trainer, groups[::2], share=3 / 4))
+
+
+def test_a_batch_sampled_ahead_is_judged_while_the_update_runs(monkeypatch):
+    updating = threading.Event()
+
+    async def waits_for_the_update(task, response, context):
+        if int(task.id[1:]) >= 4 and not await asyncio.to_thread(updating.wait, 20):
+            return Abstained("no update began")
+        return Scored(float(response.answer.split()[-1]), "said so itself")
+
+    monkeypatch.setitem(registry._VERIFIERS, "scripted", waits_for_the_update)
+    trainer = trainer_of(varied, max_off_policy_steps=1, steps=2)
+    recorder = Recorder(trainer.policy.model)
+    monkeypatch.setattr(recorder, "backward", lambda loss: updating.set() or loss.backward())
+    first, _ = trainer.step(1, recorder)
+    second, metrics = trainer.step(2, recorder)
+    assert [group.task.id for group in (*first, *second)] == [f"t{n}" for n in range(8)]
+    assert metrics["rewards/scripted/abstained"] == 0 and len(recorder.updates) == 2
+
+
+def test_an_update_that_fails_ends_the_step(monkeypatch):
+    trainer = trainer_of(varied, max_off_policy_steps=1, steps=2)
+    recorder = Recorder(trainer.policy.model)
+
+    def fail(loss):
+        raise FloatingPointError("not a number")
+
+    monkeypatch.setattr(recorder, "backward", fail)
+    with pytest.raises(FloatingPointError):
+        trainer.step(1, recorder)
+
+
 def every_fourth_is_cut(task, sample, turn):
     return CUT if sample == 3 else varied(task, sample, turn)
 
@@ -461,8 +505,9 @@ class Interrupted(Mixture):
         return super().item(index)
 
 
-def test_a_resumed_stage_samples_and_ends_as_an_uninterrupted_one(tmp_path, likes_ascii):
-    settings = {"steps": 5, "checkpoint_every": 2}
+@pytest.mark.parametrize("behind", [0, 1])
+def test_a_resumed_stage_samples_and_ends_as_an_uninterrupted_one(tmp_path, likes_ascii, behind):
+    settings = {"steps": 5, "checkpoint_every": 2, "max_off_policy_steps": behind}
     straight = sampling_trainer(**settings)
     straight.train(tmp_path / "straight")
 
@@ -489,3 +534,14 @@ def test_the_engine_samples_from_what_was_just_trained(likes_ascii):
         assert metrics["sampling/sampling_logp_difference/mean"] < 1e-4
     after = trainer.policy.model.state_dict()
     assert all(not torch.equal(after[name], before[name]) for name in before)
+
+
+def test_what_was_sampled_ahead_is_one_update_old(likes_ascii):
+    trainer = sampling_trainer(max_off_policy_steps=1, steps=9, dynamic_sampling=False)
+    optimizer = MasterOptimizer(trainer.policy.model, trainer.settings)
+    differences = []
+    for step in (1, 2, 3):
+        groups, metrics = trainer.step(step, optimizer)
+        differences.append(metrics["sampling/sampling_logp_difference/mean"])
+        assert {v for g in groups for t in g.trajectories for v in t.weights_version} == {max(step - 1, 1)}
+    assert differences[0] < 1e-4 < 1e-3 < min(differences[1:])

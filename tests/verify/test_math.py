@@ -203,7 +203,7 @@ def test_whose_fault_decides_between_zero_and_abstaining(gold_error, answer_erro
     assert type(judge(verifier, "x+1", r"\boxed{y+1}")) is kind
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(-(10**12), 10**12), st.integers(2, 999))
 def test_integers_are_equal_in_every_notation(n, k):
     notations = [
@@ -218,7 +218,7 @@ def test_integers_are_equal_in_every_notation(n, k):
 _FRACTIONS = st.builds(Fraction, st.integers(-9_000, 9_000), st.integers(100, 999))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_FRACTIONS, _FRACTIONS)
 def test_fractions_are_equal_exactly_when_their_values_are(a, b):
     latex = rf"{'-' if a < 0 else ''}\frac{{{abs(a.numerator)}}}{{{a.denominator}}}"
@@ -243,7 +243,7 @@ _EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_EXPRESSIONS)
 def test_an_expression_equals_itself_rewritten_and_differs_from_its_successor(expression):
     rewritten = rf"\left({expression}\right) + 1 - 1".replace(r"\cdot", r"\times")
@@ -260,7 +260,7 @@ _HOSTILE = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(_HOSTILE, st.text(max_size=30)), st.sampled_from(["5", "x+1", "(1,2)", r"x<3"]))
 def test_no_text_makes_the_fast_path_or_the_parser_raise(answer, gold):
     decide_fast(gold, answer)

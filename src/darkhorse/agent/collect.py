@@ -37,25 +37,46 @@ class Workplace:
     agent: AgentConfig
 
 
-async def collect_groups(
+@dataclass
+class SampledGroups:
+    """Groups whose episodes are over, while some of them are still being judged."""
+
+    _groups: list[Group]
+    _judging: list[asyncio.Task[None]]
+
+    async def judged(self) -> list[Group]:
+        """The groups, once every verdict is there."""
+        try:
+            await asyncio.gather(*self._judging)
+        finally:
+            self.give_up()
+        return self._groups
+
+    def give_up(self) -> None:
+        """Stop judging."""
+        for unfinished in self._judging:
+            unfinished.cancel()
+
+
+async def sample_groups(
     place: Workplace,
     tasks: Sequence[Task],
     num_generations: int,
     sampling: Sequence[SamplingParams],
     seeds: Sequence[int],
     on_first_turn: Callable[[], None] | None = None,
-) -> list[Group]:
-    """Run and judge `num_generations` episodes of every task; arguments as in `run_episodes`.
+) -> SampledGroups:
+    """Run `num_generations` episodes of every task; arguments as in `run_episodes`.
 
     An episode is judged as soon as it ends, while the others are still being decoded.
 
     Raises:
-        UserError: if a task names a verifier that does not exist.
+        UserError: when judged, if a task names a verifier that does not exist.
     """
-    judging: list[asyncio.Task[None]] = []
+    sampled = SampledGroups([], [])
 
     def judge_now(task: Task, trajectory: Trajectory) -> None:
-        judging.append(asyncio.create_task(_judge(task, trajectory, place.context)))
+        sampled._judging.append(asyncio.create_task(_judge(task, trajectory, place.context)))
 
     try:
         episodes = await run_episodes(
@@ -70,11 +91,23 @@ async def collect_groups(
             on_first_turn,
             judge_now,
         )
-        await asyncio.gather(*judging)
-    finally:
-        for unfinished in judging:
-            unfinished.cancel()
-    return [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
+    except BaseException:
+        sampled.give_up()
+        raise
+    sampled._groups += [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
+    return sampled
+
+
+async def collect_groups(
+    place: Workplace,
+    tasks: Sequence[Task],
+    num_generations: int,
+    sampling: Sequence[SamplingParams],
+    seeds: Sequence[int],
+    on_first_turn: Callable[[], None] | None = None,
+) -> list[Group]:
+    """Run and judge episodes; as `sample_groups`, and waits for the verdicts."""
+    return await (await sample_groups(place, tasks, num_generations, sampling, seeds, on_first_turn)).judged()
 
 
 async def _judge(task: Task, trajectory: Trajectory, context: Context) -> None:

@@ -126,6 +126,9 @@ class RLStage(_PolicyTraining):
     """Truncation of the trainer-to-sampler probability ratio."""
     updates_per_rollout: int = Field(default=1, ge=1)
     """Optimizer steps made from one batch of rollouts, each on an equal share of its groups."""
+    max_off_policy_steps: int = Field(default=0, ge=0, le=1)
+    """Updates by which sampled completions may be behind the weights that learn from them: with 1, the next batch is
+    sampled before an update and judged while it runs, which saves time where judging is slow."""
     dynamic_sampling: bool = True
     """Drop groups whose scores are all equal and sample others in their place."""
     max_refills: int = Field(default=1, ge=0)

@@ -20,7 +20,7 @@ def memory_bytes(device: torch.device) -> int:
     """All memory of a device; on a processor, what the container that this runs in may use."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    found = [psutil.virtual_memory().total]
+    found = [int(psutil.virtual_memory().total)]
     for limit in _LIMITS:
         if limit.is_file() and (text := limit.read_text().strip()).isdigit():
             found.append(int(text))

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-_CPU_ELEMENTS = 128 * 1024
-"""Elements of a row-wise layer computed at a time on a processor: its float32 steps then stay in the caches."""
+_ELEMENTS = 128 * 1024
+"""Elements of a row-wise layer computed at a time: its float32 steps then stay in the processor's caches."""
 
 Layer: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -24,7 +24,11 @@ class _RowWise(torch.autograd.Function):
     def forward(ctx: Any, layer: Layer, rows_TC: Tensor, *parameters: Tensor) -> Tensor:
         ctx.layer = layer
         ctx.save_for_backward(rows_TC, *parameters)
-        return torch.cat([layer(part) for part in rows_TC.split(_at_once(rows_TC))])
+        out_TC = layer(rows_TC[:1]).new_empty(rows_TC.shape)
+        at_once = _at_once(rows_TC)
+        for part, out in zip(rows_TC.split(at_once), out_TC.split(at_once), strict=True):
+            out.copy_(layer(part))
+        return out_TC
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -68,16 +72,19 @@ class _GatedProduct(torch.autograd.Function):
         return None, grad_gate, grad_up, grad_weight, grad_TC.sum(0) if needed[4] else None
 
 
+_row_wise_kept: Callable[..., Tensor] = _RowWise.apply
+_gated_product: Callable[..., Tensor] = _GatedProduct.apply
+
+
 def _at_once(rows_TC: Tensor) -> int:
-    return max(1, _CPU_ELEMENTS // rows_TC.shape[1]) if rows_TC.device.type == "cpu" else max(1, len(rows_TC))
+    return max(1, _ELEMENTS // rows_TC.shape[1])
 
 
 def _row_wise(module: nn.Module, rows: Tensor) -> Tensor:
-    forward = partial(type(module).forward, module)
-    if not torch.is_grad_enabled():
+    forward: Layer = partial(type(module).forward, module)
+    if not torch.is_grad_enabled() or rows.device.type != "cpu":  # elsewhere every small operation costs a launch
         return forward(rows)
-    out: Tensor = _RowWise.apply(forward, rows.flatten(0, -2), *module.parameters())
-    return out.view(rows.shape)
+    return _row_wise_kept(forward, rows.flatten(0, -2), *module.parameters()).view(rows.shape)
 
 
 def _gated(module: Any, rows: Tensor) -> Tensor:
@@ -85,12 +92,11 @@ def _gated(module: Any, rows: Tensor) -> Tensor:
     if type(down) is not nn.Linear or not torch.is_grad_enabled():
         out: Tensor = down(module.act_fn(gate) * up)
         return out
-    out = _GatedProduct.apply(module.act_fn, gate, up, down.weight, down.bias)
-    return out
+    return _gated_product(module.act_fn, gate, up, down.weight, down.bias)
 
 
 def keep_little(model: PreTrainedModel) -> None:
-    """Have root-mean-square norms and gated feed-forward layers keep only what goes into them.
+    """Have root-mean-square norms (on a processor) and gated feed-forward layers keep only what goes into them.
 
     Norms otherwise keep float32 copies of it, and gated layers the activation and its product with the other half:
     half of all that is kept. Values and gradients stay the same. What is not recognised stays as it is.
@@ -110,6 +116,8 @@ def _is_gated(module: Any) -> bool:
         return False
     if not all(isinstance(children[name], nn.Linear) for name in ("gate_proj", "up_proj", "down_proj")):
         return False
+    if isinstance(module.act_fn, nn.Module) and any(True for _ in module.act_fn.parameters()):
+        return False  # what flows into them would be lost
     weight = module.gate_proj.weight
     rows = torch.linspace(-1, 1, weight.shape[1], dtype=weight.dtype, device=weight.device)[None]
     return torch.equal(module(rows), _gated(module, rows))

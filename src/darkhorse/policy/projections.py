@@ -27,9 +27,10 @@ def families(model: nn.Module) -> Iterator[list[nn.Module]]:
 class _Held(threading.local):
     """Of each thread: the last product, the rows it was computed from, and its parts that nobody has taken yet."""
 
-    product: Together | None = None
-    rows: Tensor | None = None
-    parts: list[Tensor | None] = []
+    def __init__(self) -> None:
+        self.product: Together | None = None
+        self.rows: Tensor | None = None
+        self.parts: list[Tensor | None] = []
 
 
 _held = _Held()
@@ -67,7 +68,8 @@ class _Joined(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(rows, weight_OC)
         ctx.sizes = sizes
-        return F.linear(rows, weight_OC, bias_O).split(sizes, -1)
+        parts: tuple[Tensor, ...] = F.linear(rows, weight_OC, bias_O).split(sizes, -1)
+        return parts
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -82,6 +84,9 @@ class _Joined(torch.autograd.Function):
         if any(needed[4 + count :]):
             of_views[count:] = grad_TO.sum(0).split(ctx.sizes)
         return grad_rows, None, None, None, *of_views
+
+
+_joined_product: Callable[..., tuple[Tensor, ...]] = _Joined.apply
 
 
 class Projection(nn.Linear):
@@ -126,13 +131,13 @@ class _Family:
 
     def _product(self, rows: Tensor) -> Sequence[Tensor]:
         if torch.is_grad_enabled():
-            parts: Sequence[Tensor] = _Joined.apply(rows, self._weight_OC, self._bias_O, self._sizes, *self._views)
-            return parts
-        return F.linear(rows, self._weight_OC, self._bias_O).split(self._sizes, -1)
+            return _joined_product(rows, self._weight_OC, self._bias_O, self._sizes, *self._views)
+        parts: Sequence[Tensor] = F.linear(rows, self._weight_OC, self._bias_O).split(self._sizes, -1)
+        return parts
 
 
 @torch.no_grad()
-def _joined(parameters: Sequence[nn.Parameter]) -> Tensor:
+def _joined(parameters: Sequence[Tensor]) -> Tensor:
     """One tensor of all of them, of which they become views."""
     whole = torch.cat(list(parameters))
     for parameter, view in zip(parameters, whole.split([len(parameter) for parameter in parameters]), strict=True):

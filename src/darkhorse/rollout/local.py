@@ -81,8 +81,8 @@ class LocalEngine:
         """Lanes that share the places and the memory, each with enough sequences to be worth it."""
         at_once = min(self._max_sequences, sum(request.num_samples for request in requests))
         count = max(1, min(len(self._lanes), at_once // self._min_sequences_per_lane))
-        share = {"max_sequences": self._max_sequences // count, "cache_bytes": self._cache_bytes // count}
-        return [partial(lane.run, **share) for lane in self._lanes[:count]]
+        sequences, memory = self._max_sequences // count, self._cache_bytes // count
+        return [partial(lane.run, max_sequences=sequences, cache_bytes=memory) for lane in self._lanes[:count]]
 
 
 async def _run_alone(decode: Decode, inbox: Inbox) -> AsyncGenerator[tuple[int, Completion]]:

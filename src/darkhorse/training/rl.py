@@ -17,7 +17,7 @@ from statistics import fmean, pstdev
 import torch
 from torch import Tensor
 
-from darkhorse.agent.collect import Workplace, collect_groups, sample_row
+from darkhorse.agent.collect import SampledGroups, Workplace, sample_groups, sample_row
 from darkhorse.agent.episode import derive_seed
 from darkhorse.config.stages import RLStage
 from darkhorse.errors import UserError
@@ -36,7 +36,17 @@ from darkhorse.training.downsampling import max_variance
 from darkhorse.training.lanes import run_passes
 from darkhorse.training.losses import LOSSES, LossConfig, LossInputs, Normaliser, mean_metrics
 from darkhorse.training.optimizer import MasterOptimizer
+from darkhorse.training.rollout_batch import Batch, remembered, restored
 from darkhorse.training.stage_run import StageRun
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """Groups that are being judged, the source of each, and what a control's coins are drawn from."""
+
+    groups: SampledGroups
+    sources: list[str]
+    coin: int
 
 
 @dataclass
@@ -63,6 +73,8 @@ class RLTrainer:
     reference: Policy | None = None
     temperatures: Mapping[str, float] = field(default_factory=dict)
     _cursor: int = field(default=0, init=False)
+    _ready: Batch | None = field(default=None, init=False)
+    _synced: bool = field(default=False, init=False)
 
     def train(self, run_dir: Path) -> float:
         """Run the stage to its end, resuming it when it was interrupted.
@@ -77,8 +89,8 @@ class RLTrainer:
         optimizer = MasterOptimizer(self.policy.model, self.settings)
         with StageRun(run_dir, self.name, self.settings, self.policy.model, self.policy.tokenizer, optimizer) as run:
             self._cursor = int(run.state.get("cursor", 0))
+            self._ready = restored(run.state["ready"]) if run.state.get("ready") else None
             for step in run.steps:
-                self.place.engine.sync_weights(self.policy)
                 groups, metrics = self.step(step, optimizer)
                 rows = [
                     sample_row(self.name, "train", group.task, trajectory)
@@ -87,54 +99,83 @@ class RLTrainer:
                 ]
                 if step == self.settings.steps and self.settings.interpolation < 1:
                     optimizer.interpolate(self._reference("interpolation").model, self.settings.interpolation)
-                run.record(step, metrics, {"cursor": self._cursor}, rows)
+                ready = remembered(self._ready) if self._ready is not None else None
+                run.record(step, metrics, {"cursor": self._cursor, "ready": ready}, rows)
             run.checkpoints.finish()
             return run.elapsed
 
     def step(self, step: int, optimizer: MasterOptimizer) -> tuple[list[Group], dict[str, float]]:
         """One batch of rollouts and the updates made from it. Returns all groups sampled, and the metrics."""
+        return asyncio.run(self._step(step, optimizer))
+
+    async def _step(self, step: int, optimizer: MasterOptimizer) -> tuple[list[Group], dict[str, float]]:
         started = time.monotonic()
-        groups, kept = asyncio.run(self._collect())
-        rolled_out = time.monotonic()
-        metrics = rollout_metrics(groups, kept)
-        metrics |= self._update(step, kept, optimizer)
-        done = time.monotonic()
-        sampled = sum(t.num_sampled for group in groups for t in group.trajectories)
+        batch = self._ready or await self._completed(await self._sample(self.settings.prompts_per_step))
+        self._ready = None
+        if self.settings.max_off_policy_steps and step < self.settings.steps:
+            ahead = await self._sample(self.settings.prompts_per_step)
+            try:
+                # in a thread, so that verdicts come in meanwhile
+                changes, updating = await asyncio.to_thread(self._timed_update, step, batch, optimizer)
+            except BaseException:
+                ahead.groups.give_up()
+                raise
+            self._ready = await self._completed(ahead)
+        else:
+            changes, updating = self._timed_update(step, batch, optimizer)
+        rolling_out = time.monotonic() - started - updating
+        sampled = sum(t.num_sampled for group in batch.everything for t in group.trajectories)
+        metrics = rollout_metrics(batch.everything, batch.kept) | changes
         metrics |= {
-            "time/rollout": rolled_out - started,
-            "time/update": done - rolled_out,
-            "perf/tokens_per_second": sampled / (done - started),
-            "perf/rollout_tokens_per_second": sampled / (rolled_out - started),
+            "time/rollout": rolling_out,
+            "time/update": updating,
+            "perf/tokens_per_second": sampled / (rolling_out + updating),
+            "perf/rollout_tokens_per_second": sampled / rolling_out,
         }
-        return groups, metrics
+        return batch.everything, metrics
 
-    async def _collect(self) -> tuple[list[Group], list[Group]]:
-        """Sample groups until enough of them carry a gradient, or the refills are used up.
+    async def _sample(self, prompts: int) -> _Sampled:
+        """Groups of the next so many prompts, for which verdicts may still be missing."""
+        if not self._synced:
+            self.place.engine.sync_weights(self.policy)
+            self._synced = True
+        drawn = [self.mixture.task(self._cursor + offset) for offset in range(prompts)]
+        seeds = [derive_seed(self.seed, self.name, self._cursor + offset) for offset in range(prompts)]
+        self._cursor += prompts
+        usual = SamplingParams.of(self.settings.sampling, 0)
+        sampling = [replace(usual, temperature=self._temperature(source)) for source, _ in drawn]
+        tasks, generations = [task for _, task in drawn], self.settings.num_generations
+        groups = await sample_groups(self.place, tasks, generations, sampling, seeds)
+        return _Sampled(
+            groups, [source for source, _ in drawn], derive_seed(self.seed, self.name, self._cursor, "coin")
+        )
 
-        Returns:
-            All groups sampled, and those to learn from.
-        """
+    async def _completed(self, sampled: _Sampled) -> Batch:
+        """A batch of what was sampled and, until enough groups carry a gradient or the refills are used up, of more."""
         settings = self.settings
-        everything: list[Group] = []
-        kept: list[Group] = []
-        for _ in range(1 + (settings.max_refills if settings.dynamic_sampling else 0)):
-            missing = settings.prompts_per_step - len(kept)
-            if missing == 0:
-                break
-            drawn = [self.mixture.task(self._cursor + offset) for offset in range(missing)]
-            seeds = [derive_seed(self.seed, self.name, self._cursor + offset) for offset in range(missing)]
-            self._cursor += missing
-            tasks = [task for _, task in drawn]
-            usual = SamplingParams.of(settings.sampling, 0)
-            sampling = [replace(usual, temperature=self._temperature(source)) for source, _ in drawn]
-            groups = await collect_groups(self.place, tasks, settings.num_generations, sampling, seeds)
-            for (source, _), group in zip(drawn, groups, strict=True):
+        batch = Batch([], [])
+        refills = settings.max_refills if settings.dynamic_sampling else 0
+        while True:
+            groups = await sampled.groups.judged()
+            for source, group in zip(sampled.sources, groups, strict=True):
                 group.source = source
-            assign_rewards(groups, settings, self.reward_model, derive_seed(self.seed, self.name, self._cursor, "coin"))
-            everything += groups
-            kept += [group for group in groups if _has_signal(group) or not settings.dynamic_sampling]
-        self._set_advantages(kept)
-        return everything, kept
+            assign_rewards(groups, settings, self.reward_model, sampled.coin)
+            batch.everything += groups
+            batch.kept += [group for group in groups if _has_signal(group) or not settings.dynamic_sampling]
+            missing = settings.prompts_per_step - len(batch.kept)
+            if missing == 0 or refills == 0:
+                break
+            refills -= 1
+            sampled = await self._sample(missing)
+        self._set_advantages(batch.kept)
+        return batch
+
+    def _timed_update(self, step: int, batch: Batch, optimizer: MasterOptimizer) -> tuple[dict[str, float], float]:
+        """The metrics of `_update`, and its seconds."""
+        started = time.monotonic()
+        metrics = self._update(step, batch.kept, optimizer)
+        self._synced = False
+        return metrics, time.monotonic() - started
 
     def _set_advantages(self, groups: Sequence[Group]) -> None:
         chosen = [self._choose(group) for group in groups]
