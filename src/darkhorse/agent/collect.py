@@ -39,22 +39,22 @@ class Workplace:
 
 @dataclass
 class SampledGroups:
-    """Groups whose episodes are over, while some of them are still being judged."""
+    """Groups whose episodes are over, while some of them are still being judged by `judging`."""
 
-    _groups: list[Group]
-    _judging: list[asyncio.Task[None]]
+    groups: list[Group]
+    judging: list[asyncio.Task[None]]
 
     async def judged(self) -> list[Group]:
         """The groups, once every verdict is there."""
         try:
-            await asyncio.gather(*self._judging)
+            await asyncio.gather(*self.judging)
         finally:
             self.give_up()
-        return self._groups
+        return self.groups
 
     def give_up(self) -> None:
         """Stop judging."""
-        for unfinished in self._judging:
+        for unfinished in self.judging:
             unfinished.cancel()
 
 
@@ -76,7 +76,7 @@ async def sample_groups(
     sampled = SampledGroups([], [])
 
     def judge_now(task: Task, trajectory: Trajectory) -> None:
-        sampled._judging.append(asyncio.create_task(_judge(task, trajectory, place.context)))
+        sampled.judging.append(asyncio.create_task(_judge(task, trajectory, place.context)))
 
     try:
         episodes = await run_episodes(
@@ -94,7 +94,7 @@ async def sample_groups(
     except BaseException:
         sampled.give_up()
         raise
-    sampled._groups += [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
+    sampled.groups += [Group(task, trajectories) for task, trajectories in zip(tasks, episodes, strict=True)]
     return sampled
 
 
