@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
@@ -64,7 +64,12 @@ LOGITS = arrays.arrays(
 ).filter(lambda values: np.isfinite(values).any())
 
 
+TRACES = np.array([-INFINITY] + [-87.0] * 300 + [1.0], dtype=np.float32)
+"""Each weight is too small to count, but not the sum of a block of them."""
+
+
 @settings(max_examples=200)
+@example(TRACES, [0.0])
 @given(LOGITS, st.lists(NUMBERS, min_size=1, max_size=4))
 def test_no_number_draws_a_token_that_is_ruled_out(values, numbers):
     logits = torch.from_numpy(values)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 _BLOCK = 256
 _LEAST = torch.finfo(torch.float32).tiny
-"""Weights below it keep too few digits for a log-probability; they count as zero."""
+"""Weights up to it keep too few digits for a log-probability; they count as zero, so that no block of them alone can
+be chosen."""
 
 
 def uniforms(seed: int, sample: int, count: int) -> np.ndarray:
@@ -29,27 +30,22 @@ def sample_tokens(logits_BV: Tensor, uniforms_B: Tensor) -> tuple[Tensor, Tensor
     """
     batch, vocab = logits_BV.shape
     highest_B1 = logits_BV.amax(-1, keepdim=True)
-    weights_BV = logits_BV.sub_(highest_B1).exp_()
+    weights_BV: Tensor = torch.threshold_(logits_BV.sub_(highest_B1).exp_(), _LEAST, 0.0)
     padding = -vocab % _BLOCK
     if padding:
         weights_BV = torch.nn.functional.pad(weights_BV, (0, padding))
     weights_BNK = weights_BV.view(batch, -1, _BLOCK)
-    blocks_BN = _without_traces(weights_BNK.sum(-1, dtype=torch.float64))
+    blocks_BN = weights_BNK.sum(-1, dtype=torch.float64)
     cumulative_BN = blocks_BN.cumsum(-1)
     total_B1 = cumulative_BN[:, -1:]
     target_B1 = uniforms_B.to(torch.float64)[:, None] * total_B1
     block_B1 = _first_above(cumulative_BN, target_B1, blocks_BN)
     before_B1 = (cumulative_BN - blocks_BN).gather(1, block_B1)
     row_BK = weights_BNK.gather(1, block_B1[:, :, None].expand(-1, -1, _BLOCK))[:, 0].to(torch.float64)
-    row_BK = _without_traces(row_BK)
     inside_B1 = _first_above(row_BK.cumsum(-1), target_B1 - before_B1, row_BK)
     tokens_B = (block_B1 * _BLOCK + inside_B1)[:, 0]
     logprobs_B = (row_BK.gather(1, inside_B1) / total_B1).log()[:, 0]
     return tokens_B, logprobs_B.float()
-
-
-def _without_traces(weights: Tensor) -> Tensor:
-    return torch.where(weights < _LEAST, 0.0, weights)
 
 
 def _first_above(cumulative: Tensor, target: Tensor, weights: Tensor) -> Tensor:
