@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,24 @@ def gradients(made: PreTrainedModel) -> dict[str, Tensor]:
     found = {name: p.grad.clone() for name, p in made.named_parameters() if p.grad is not None}
     made.zero_grad(set_to_none=True)
     return found
+
+
+def saved_bytes(run: Callable[[], Tensor], besides: Iterable[Tensor] = ()) -> tuple[int, Tensor]:
+    """Bytes of the tensors that a pass keeps for its gradients, each storage once, and what the pass gave.
+
+    Args:
+        run: the pass.
+        besides: tensors whose storages do not count.
+    """
+    storages = {tensor.untyped_storage().data_ptr(): 0 for tensor in besides}
+
+    def note(tensor: Tensor) -> Tensor:
+        storages.setdefault(tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = run()
+    return sum(storages.values()), output
 
 
 def assert_same_gradients(got: dict[str, Tensor], wanted: dict[str, Tensor], relative: float = 1e-5) -> None:

@@ -9,7 +9,7 @@ import huggingface_hub
 import pytest
 
 import tiny
-from darkhorse.agent.collect import Workplace, collect_groups
+from darkhorse.agent.collect import Workplace, collect_groups, sample_groups
 from darkhorse.agent.episode import derive_seed, run_episodes
 from darkhorse.agent.tools import Calculator
 from darkhorse.chat.renderer import Renderer
@@ -271,7 +271,9 @@ def judged(renderer, monkeypatch, tools):
 
     engine = tiny.ScriptedEngine(renderer, write)
     place = Workplace(engine, renderer, Context(), tools, AgentConfig())
-    (group,) = asyncio.run(collect_groups(place, [task(verifier="always_right")], 2, [SamplingParams()], [0]))
+    (group,) = asyncio.run(
+        collect_groups(sample_groups(place, [task(verifier="always_right")], 2, [SamplingParams()], [0]))
+    )
     return [trajectory.verdict for trajectory in group.trajectories]
 
 
@@ -295,7 +297,7 @@ def test_a_verifier_that_fails_abstains_and_the_format_is_a_gate(monkeypatch):
     def verdict(said, verifier="broken"):
         engine = tiny.ScriptedEngine(Renderer(words), lambda *_: said)
         place = Workplace(engine, Renderer(words), Context(), {}, AgentConfig())
-        (group,) = asyncio.run(collect_groups(place, [task((), verifier)], 1, [SamplingParams()], [0]))
+        (group,) = asyncio.run(collect_groups(sample_groups(place, [task((), verifier)], 1, [SamplingParams()], [0])))
         return group.trajectories[0].verdict
 
     assert isinstance(verdict(ANSWER), Abstained)

@@ -27,17 +27,8 @@ def lean(kind, dtype=torch.float64):
 
 
 def kept(model):
-    """Bytes that autograd saves, each storage once, weights aside."""
-    storages = {parameter.untyped_storage().data_ptr(): 0 for parameter in model.parameters()}
-
-    def note(tensor):
-        storage = tensor.untyped_storage()
-        storages.setdefault(storage.data_ptr(), storage.nbytes())
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        output = model(TOKENS).logits
-    return sum(storages.values()), output
+    """Bytes that a pass keeps, weights aside, and its logits."""
+    return tiny.saved_bytes(lambda: model(TOKENS).logits, besides=model.parameters())
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)

@@ -28,16 +28,9 @@ def plan() -> PackedPlan:
 
 def saved_bytes(model) -> int:
     """Bytes of the tensors that a training pass keeps."""
-    storages: dict[int, int] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        logprobs_T, _ = completion_logprobs(model, plan())
+    kept, logprobs_T = tiny.saved_bytes(lambda: completion_logprobs(model, plan())[0])
     logprobs_T.sum().backward()
-    return sum(storages.values())
+    return kept
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)

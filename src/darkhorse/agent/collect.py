@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,16 +98,9 @@ async def sample_groups(
     return sampled
 
 
-async def collect_groups(
-    place: Workplace,
-    tasks: Sequence[Task],
-    num_generations: int,
-    sampling: Sequence[SamplingParams],
-    seeds: Sequence[int],
-    on_first_turn: Callable[[], None] | None = None,
-) -> list[Group]:
-    """Run and judge episodes; as `sample_groups`, and waits for the verdicts."""
-    return await (await sample_groups(place, tasks, num_generations, sampling, seeds, on_first_turn)).judged()
+async def collect_groups(sampling: Awaitable[SampledGroups]) -> list[Group]:
+    """What `sample_groups` gives, once every verdict is there."""
+    return await (await sampling).judged()
 
 
 async def _judge(task: Task, trajectory: Trajectory, context: Context) -> None:

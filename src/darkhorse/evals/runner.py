@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from darkhorse.agent.collect import Workplace, collect_groups, sample_row
+from darkhorse.agent.collect import Workplace, collect_groups, sample_groups, sample_row
 from darkhorse.agent.episode import derive_seed
 from darkhorse.agent.workplace import open_workplace
 from darkhorse.config.evals import EvaluationConfig
@@ -69,7 +69,7 @@ def evaluate(place: Workplace, config: EvaluationConfig, stage: str, greedy: boo
 
         seeds = [derive_seed(seed, "evaluation", task.id) for _, task in jobs]
         sampling = [settings[mode] for mode, _ in jobs]
-        groups = asyncio.run(collect_groups(place, [task for _, task in jobs], 1, sampling, seeds, show))
+        groups = asyncio.run(collect_groups(sample_groups(place, [task for _, task in jobs], 1, sampling, seeds, show)))
     return [
         sample_row(stage, mode, group.task, group.trajectories[0])
         for (mode, _), group in zip(jobs, groups, strict=True)

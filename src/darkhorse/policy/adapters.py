@@ -99,7 +99,7 @@ def linear_weights(model: PreTrainedModel) -> Iterator[tuple[nn.Module, Tensor, 
         if _is_adapted(module):
             base: Any = module.base_layer
             yield module, merged_weight(module), base.bias
-        elif isinstance(module, nn.Linear) and type(module) in (nn.Linear, Projection) and id(module) not in inside:
+        elif (type(module) is nn.Linear or type(module) is Projection) and id(module) not in inside:
             yield module, module.weight.detach(), module.bias
 
 

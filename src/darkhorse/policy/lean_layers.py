@@ -33,7 +33,7 @@ class _RowWise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         rows_TC, *parameters = ctx.saved_tensors
-        trained = [p for p, needed in zip(parameters, ctx.needs_input_grad[2:], strict=True) if needed]
+        trained = [p for p in parameters if p.requires_grad]
         sums = [torch.zeros_like(p, dtype=torch.promote_types(p.dtype, torch.float32)) for p in trained]
         grad_rows = torch.empty_like(rows_TC)
         at_once = _at_once(rows_TC)
@@ -111,10 +111,8 @@ def keep_little(model: PreTrainedModel) -> None:
 @torch.no_grad()
 def _is_gated(module: Any) -> bool:
     """Whether a module computes `down_proj(act_fn(gate_proj(x)) * up_proj(x))` and nothing else."""
-    children = dict(module.named_children())
-    if not {"gate_proj", "up_proj", "down_proj"} <= children.keys() or not hasattr(module, "act_fn"):
-        return False
-    if not all(isinstance(children[name], nn.Linear) for name in ("gate_proj", "up_proj", "down_proj")):
+    projections = (getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj"))
+    if not all(isinstance(layer, nn.Linear) for layer in projections) or not hasattr(module, "act_fn"):
         return False
     if isinstance(module.act_fn, nn.Module) and any(True for _ in module.act_fn.parameters()):
         return False  # what flows into them would be lost

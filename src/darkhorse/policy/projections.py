@@ -130,10 +130,7 @@ class _Family:
         return self._weight_OC.data_ptr() + before * self._weight_OC.element_size()
 
     def _product(self, rows: Tensor) -> Sequence[Tensor]:
-        if torch.is_grad_enabled():
-            return _joined_product(rows, self._weight_OC, self._bias_O, self._sizes, *self._views)
-        parts: Sequence[Tensor] = F.linear(rows, self._weight_OC, self._bias_O).split(self._sizes, -1)
-        return parts
+        return _joined_product(rows, self._weight_OC, self._bias_O, self._sizes, *self._views)
 
 
 @torch.no_grad()
@@ -151,7 +148,7 @@ def share_projections(model: PreTrainedModel) -> None:
     The model's parameters, their names and their values stay as they are.
     """
     for members in families(model):
-        if all(type(member) is nn.Linear for member in members):
-            linears = [member for member in members if isinstance(member, nn.Linear)]
-            if len({(m.in_features, m.weight.dtype, m.weight.device, m.bias is None) for m in linears}) == 1:
-                _Family(linears)
+        linears = [member for member in members if type(member) is nn.Linear]
+        kinds = {(m.in_features, m.weight.dtype, m.weight.device, m.bias is None) for m in linears}
+        if len(linears) == len(members) and len(kinds) == 1:
+            _Family(linears)

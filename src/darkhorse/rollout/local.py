@@ -51,8 +51,7 @@ class LocalEngine:
         self._max_sequences, self._min_sequences_per_lane = max_sequences, min_sequences_per_lane
         lanes = most_lanes(lanes, policy.model.device)
         self._lanes = [Lane(policy, on_token) for _ in range(lanes)]
-        allowed = memory_bytes(policy.model.device) / 3 if cache_gib is None else cache_gib * 2**30
-        self._cache_bytes = int(allowed)
+        self._cache_bytes = memory_bytes(policy.model.device) // 3 if cache_gib is None else int(cache_gib * 2**30)
         self.weights_version = 0
 
     def sync_weights(self, policy: Policy) -> None:
