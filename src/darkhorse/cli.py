@@ -15,6 +15,7 @@ import typer
 
 from darkhorse import __version__
 from darkhorse.errors import UserError
+from darkhorse.types import Isolation
 
 if TYPE_CHECKING:
     from darkhorse.config.recipe import Recipe
@@ -155,14 +156,22 @@ def chat(
 
 @app.command()
 def sandbox(
-    host: Annotated[str, typer.Option(help="Address; anything but loopback is for closed networks.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address; anything but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
     workers: Annotated[int, typer.Option(min=0, help="Programs executed at once; 0 for one a core.")] = 0,
+    isolation: Annotated[
+        Isolation, typer.Option(help="Level to keep; auto is the strongest this machine allows, but not minimal.")
+    ] = "auto",
+    max_waiting: Annotated[int, typer.Option(min=1, help="Runs that may wait before more are refused.")] = 10_000,
+    token: Annotated[
+        str | None, typer.Option(envvar="DARKHORSE_SANDBOX_TOKEN", help="What clients must send as a bearer token.")
+    ] = None,
 ) -> None:
     """Serve code execution until interrupted."""
     from darkhorse.sandbox.server import serve
+    from darkhorse.sandbox.service import ServiceOptions, default_workers
 
-    serve(host=host, port=port, workers=workers)
+    serve(host, port, ServiceOptions(workers or default_workers(), isolation, max_waiting), token)
 
 
 @app.command()

@@ -33,7 +33,24 @@ def examine() -> dict[str, str]:
         "disk": f"{disk.free / 1e9:.1f} GB free here",
         "chromium": browser or "not found (only the browser test needs it)",
         "embedded model": _embedded_model(),
+        "sandbox": _sandbox(),
     } | _speed()
+
+
+def _sandbox() -> str:
+    """The level of isolation this machine gives programs under test, its languages, and what is missing."""
+    import asyncio
+
+    from darkhorse.sandbox.client import SandboxProcess, SandboxUnavailable
+
+    try:
+        with SandboxProcess(workers=1) as client:
+            health = asyncio.run(client.health())
+    except SandboxUnavailable as error:
+        return f"does not start: {error}"
+    absent = [f"{name} ({state})" for name, state in health.layers.items() if state != "active"]
+    missing = f"; without {', '.join(absent)}" if absent else ""
+    return f"isolation {health.isolation}{missing}; languages {', '.join(health.languages)}"
 
 
 def _speed() -> dict[str, str]:

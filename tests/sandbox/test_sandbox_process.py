@@ -8,13 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from darkhorse.sandbox.client import SandboxProcess, SandboxUnavailable
-from darkhorse.sandbox.protocol import RunLimits
+from darkhorse.sandbox.client import SandboxClient, SandboxProcess, SandboxUnavailable
+from darkhorse.sandbox.protocol import ExecuteRequest, RunLimits
 from darkhorse.sandbox.server import main
 
 
@@ -50,12 +52,15 @@ def test_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_stop_leaves_no_process_even_while_a_program_runs() -> None:
     process = SandboxProcess(workers=1)
     client = process.start()
+    idle = len(family(process.pid))
 
     async def stop_in_the_middle() -> list[int]:
-        endless = asyncio.create_task(client.run("while True: pass", limits=RunLimits(wall_s=60, cpu_s=60)))
+        request = ExecuteRequest(source="while True: pass", limits=RunLimits(wall_s=60, cpu_s=60))
+        impatient = SandboxClient(client.url, patience_s=0.0)
+        endless = asyncio.create_task(impatient.execute(request))
         for _ in range(200):
             await asyncio.sleep(0.02)
-            if len(family(process.pid)) == 3:
+            if len(family(process.pid)) == idle + 1:
                 break
         found = family(process.pid)
         await asyncio.to_thread(process.stop)
@@ -64,28 +69,57 @@ def test_stop_leaves_no_process_even_while_a_program_runs() -> None:
         return found
 
     pids = asyncio.run(stop_in_the_middle())
-    assert len(pids) == 3
+    assert len(pids) == idle + 1
     assert wait_for_end(pids) == []
     process.stop()
 
 
-def test_server_killed_means_unavailable_and_its_children_end() -> None:
-    with SandboxProcess(workers=1) as client:
-        server = next(child for child in psutil.Process().children() if "darkhorse.sandbox.server" in child.cmdline())
-        pids = family(server.pid)
-        os.kill(server.pid, signal.SIGKILL)
-        with pytest.raises(SandboxUnavailable, match="unavailable"):
-            asyncio.run(client.run("print(1)"))
+def test_a_killed_server_is_replaced_and_its_children_end() -> None:
+    process = SandboxProcess(workers=1)
+    client = process.start()
+    try:
+        pids = family(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        assert asyncio.run(client.execute(ExecuteRequest(source="print(1)"))).stdout == "1\n"
         assert wait_for_end(pids) == []
+    finally:
+        process.stop()
 
 
 def test_a_killed_fork_server_is_replaced() -> None:
     process = SandboxProcess(workers=1)
     client = process.start()
     try:
-        (zygote,) = psutil.Process(process.pid).children()
-        zygote.kill()
-        assert asyncio.run(client.run("print(1)")).results[0].stdout == "1\n"
+        for victim in (0, -1):  # the process the server started, and the first one of its namespace
+            psutil.Process(process.pid).children(recursive=True)[victim].kill()
+            assert asyncio.run(client.execute(ExecuteRequest(source="print(1)"))).stdout == "1\n"
+    finally:
+        process.stop()
+
+
+def made_by(pid: int) -> list[str]:
+    name = f"darkhorse-sandbox-{pid}-*"
+    return [*map(str, Path(tempfile.gettempdir()).glob(name)), *map(str, Path("/sys/fs/cgroup").rglob(name))]
+
+
+def test_nothing_is_left_on_the_disk() -> None:
+    process = SandboxProcess(workers=1)
+    client = process.start()
+    pid = process.pid
+    asyncio.run(client.execute(ExecuteRequest(source="open('x', 'w').write('x')")))
+    assert made_by(pid)
+    process.stop()
+    assert made_by(pid) == []
+
+
+def test_the_next_server_clears_up_after_a_killed_one() -> None:
+    process = SandboxProcess(workers=1)
+    client = process.start()
+    try:
+        pid = process.pid
+        os.kill(pid, signal.SIGKILL)
+        asyncio.run(client.execute(ExecuteRequest(source="print(1)")))
+        assert made_by(pid) == []
     finally:
         process.stop()
 

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from darkhorse.chat.reasoning import Response
 from darkhorse.sandbox.client import SandboxClient, SandboxProcess
 from darkhorse.tasks.task import Task
 from darkhorse.verify import code as _registers  # noqa: F401
-from darkhorse.verify.code import extract_code, same, same_output
+from darkhorse.verify.code import extract_code
 from darkhorse.verify.registry import Context, judge
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
@@ -49,7 +47,7 @@ def test_right_and_wrong_functions(sandbox: SandboxClient) -> None:
         ("def f(a, b): return g()", "NameError"),
         ("def g(): pass", "'f' is not defined"),
         ("def f(a, b) return", "SyntaxError"),
-        ("import os; os._exit(0)", "crashed"),
+        ("import os; os._exit(0)", "ended before the call returned"),
         ("n = -1\ndef f(a, b):\n    global n; n += 1; return [3, 5][n]", "returned 3, expected 5"),
         ("class X:\n    def __eq__(s, o): return True\ndef f(a, b): return X()", "not a plain value"),
         ("def f(a, b): return '\\ud800'", "not a plain value"),
@@ -85,7 +83,7 @@ def test_malformed_truth_abstains(truth: Any) -> None:
 def test_our_own_failures_abstain() -> None:
     assert isinstance(verdict(ADD, "def f(a, b): return a + b", None), Abstained)
     gone = SandboxProcess(workers=1)
-    client = gone.start()
+    client = SandboxClient(gone.start().url, patience_s=0.2)
     gone.stop()
     assert isinstance(verdict(ADD, "def f(a, b): return a + b", client), Abstained)
 
@@ -93,42 +91,17 @@ def test_our_own_failures_abstain() -> None:
 def test_unusable_answers_score_zero_without_a_sandbox() -> None:
     task = Task(id="t", prompt=(), verifier="code", truth=ADD)
     plain = asyncio.run(judge(task, Response("", "def f(a, b): return a + b", True), Context()))
-    assert plain == Scored(0.0, "The answer holds no code block.", {"gate": "code_block"})
+    assert plain == Scored(0.0, "The answer holds no code block.", {"gate": "no_code"})
     assert verdict(ADD, "x = '\ud800'", None) == Scored(
-        0.0, "The code block is not a usable program text.", {"gate": "code_block"}
+        0.0, "The code block is not a usable program text.", {"gate": "no_code"}
     )
 
 
 def test_extract_code() -> None:
-    assert extract_code("```python\na\n```\ntext\n```Python3\nb\n```\n```text\nc\n```") == "b\n"
-    assert extract_code("```\na\n```\n```bash\nls\n```") == "a\n"
-    assert extract_code("```python\na\n\nb") == "a\n\nb\n"
+    assert extract_code("```python\na\n```\ntext\n```Python3\nb\n```\n```text\nc\n```") == ("python", "b\n")
+    assert extract_code("```\na\n```\n```bash\nls\n```") == ("python", "a\n")
+    assert extract_code("```python\na\n\nb") == ("python", "a\n\nb\n")
+    assert extract_code("```py\na\n```\n```c++\nb\n```", ["cpp", "python"]) == ("cpp", "b\n")
+    assert extract_code("```c++\nb\n```\n```\na\n```", ["rust", "python"]) == ("rust", "a\n")
     assert extract_code("no code") is None
     assert extract_code("```bash\nls\n```") is None
-
-
-def test_same() -> None:
-    assert same(1, 1)
-    assert same([1, {"a": 2.0}], [1, {"a": 2}])
-    assert same(True, 1)
-    assert not same(1, True)
-    assert not same("1", 1)
-    assert not same([1], [1, 2])
-    assert not same({"a": 1}, {"b": 1})
-    assert same_output("1 \n2\n\n", "1\n2")
-    assert not same_output(" 1", "1")
-    assert not same_output("1\n\n2", "1\n2")
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(values, values)
-def test_same_agrees_with_typed_equality(left: Any, right: Any) -> None:
-    assert same(left, left)
-    if same(left, right):
-        assert left == right

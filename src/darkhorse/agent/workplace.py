@@ -50,9 +50,9 @@ def run_limits(settings: SandboxConfig) -> RunLimits:
 @contextmanager
 def _sandbox(settings: SandboxConfig) -> Iterator[SandboxClient]:
     if settings.url is not None:
-        yield SandboxClient(settings.url)
+        yield SandboxClient(settings.url, token=settings.token)
         return
-    process = SandboxProcess(settings.workers, settings.port)
+    process = SandboxProcess(settings.workers, settings.port, settings.isolation)
     try:
         client = process.start()
     except SandboxUnavailable as error:

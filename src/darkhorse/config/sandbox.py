@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from darkhorse.config.base import Settings
+from darkhorse.types import Isolation
 
 
 class SandboxConfig(Settings):
@@ -12,6 +13,10 @@ class SandboxConfig(Settings):
 
     url: str | None = None
     """Address of a running code-execution server; when unset the run starts its own on loopback."""
+    token: str | None = None
+    """What that server wants to be told (its `DARKHORSE_SANDBOX_TOKEN`)."""
+    isolation: Isolation = "auto"
+    """Level of isolation the server must keep; `auto` is the strongest the machine allows, but never `minimal`."""
     port: int = Field(default=0, ge=0, le=65535)
     """Port of the server the run starts; 0 takes a free one."""
     workers: int = Field(default=2, ge=1)

@@ -1,7 +1,9 @@
-"""What happens inside a confined child: load the program, make the calls, write down what they returned.
+"""What happens inside a confined child: load the program, make the call, write down what it returned.
 
 The program shares this process and can forge every record written here. That gains it nothing: expected values are
 never sent here, so a record is only a claim that someone else compares.
+
+Standard library only: the fork server knows no installed packages.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ from __future__ import annotations
 import ast
 import atexit
 import builtins
+import collections
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -17,20 +21,40 @@ import sys
 import threading
 import traceback
 import types
+import typing
+from collections.abc import Callable
 from typing import Any
 
-from darkhorse.sandbox.values import Unserialisable, plain
+from darkhorse.sandbox import channel, served, tester
+from darkhorse.sandbox.values import (
+    ListNode,
+    TreeNode,
+    Unserialisable,
+    level_order,
+    linked_list,
+    linked_values,
+    plain,
+    tree,
+)
 
 RESULT_FD = 3
 FILENAME = "<program>"
 _ERROR_CHARACTERS = 500
+_TYPING = {name: getattr(typing, name) for name in typing.__all__}
+_PRELUDE = {**_TYPING, "collections": collections, "ListNode": ListNode, "TreeNode": TreeNode}
+"""Names that LeetCode gives to every program."""
+
+
+class NotCompiled(Exception):
+    """The program is not valid Python; the cause says why."""
 
 
 def run(request: dict[str, Any]) -> int:
-    """Run a program as the request says; records go to `RESULT_FD`, one JSON line each.
+    """Do what the request says; records go to `RESULT_FD`, one JSON line each.
 
     Args:
-        request: `code`, `calls` (null for a script), `interactive` (print the last expression's value), `nonce`.
+        request: `mode` (`script`, `call`, `serve` the program to a test, or `test` it), `code`, `nonce`; for a script
+            `interactive` (print the last expression's value), for a call `function`, `args` and `kwargs`.
 
     Returns:
         The exit status the process should have.
@@ -39,9 +63,7 @@ def run(request: dict[str, Any]) -> int:
     sys.stdout, sys.stderr = _writer(1), _writer(2)
     sys.argv = [FILENAME]
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # normally put there by `site`
-    if request["calls"] is None:
-        return _script(request)
-    return _functions(request)
+    return _MODES[request["mode"]](request)
 
 
 def _writer(fd: int) -> io.TextIOWrapper:
@@ -51,7 +73,7 @@ def _writer(fd: int) -> io.TextIOWrapper:
 def _script(request: dict[str, Any]) -> int:
     status = 0
     try:
-        _execute(request["code"], "__main__", request["interactive"])
+        _execute(request["code"], types.ModuleType("__main__"), request["interactive"])
     except SystemExit as error:
         status = _exit_status(error)
     except BaseException as error:
@@ -70,41 +92,115 @@ def _script(request: dict[str, Any]) -> int:
     return status
 
 
-def _functions(request: dict[str, Any]) -> int:
+def _called(request: dict[str, Any]) -> int:
     try:
-        module = _execute(request["code"], "program", False)
+        value = plain(_call(_load(request["code"]), request))
+    except Unserialisable as error:
+        _flush()
+        _record(request, status="unserialisable", error=str(error))
     except BaseException as error:
         _print_error(error)
         _flush()
-        for index in range(len(request["calls"])):
-            _record(request, index=index, status=_failure(error), error=_describe(error))
-        return 1
-    for index, call in enumerate(request["calls"]):
-        _record(request, index=index, **_call(module, call["function"], call["args"]))
+        _record(request, status=_failure(error), error=_describe(error))
+    else:
+        _flush()
+        _record(request, status="ok", value=value)
     return 0
 
 
-def _call(module: types.ModuleType, name: str, args: list[Any]) -> dict[str, Any]:
+def _served(request: dict[str, Any]) -> int:
+    with contextlib.suppress(channel.ChannelClosed):
+        try:
+            module = _load(request["code"])
+        except BaseException as error:
+            _print_error(error)
+            _flush()
+            channel.send({"failed": _failure(error), "error": _describe(error)})
+            return 1
+        channel.send({"loaded": True})
+        served.ProgramServer(module).serve()
+    _flush()
+    return 0
+
+
+def _tested(request: dict[str, Any]) -> int:
+    _record(request, **tester.run(request["code"]))
+    return 0
+
+
+def _load(code: str) -> types.ModuleType:
+    """The program as a module, which a trailing `exit()` does not spoil: what stands before it has been defined."""
+    module = types.ModuleType("program")
+    module.__dict__.update(_PRELUDE)
     try:
-        function = getattr(module, name, None)
-        if function is None:
-            return {"status": "error", "error": f"NameError: name '{name}' is not defined"}
-        return {"status": "ok", "value": plain(function(*args))}
-    except Unserialisable as error:
-        return {"status": "unserialisable", "error": str(error)}
-    except BaseException as error:
-        _print_error(error)
-        return {"status": _failure(error), "error": _describe(error)}
-    finally:
-        _flush()
+        return _execute(code, module, False)
+    except SystemExit as error:
+        if error.code in (None, 0):
+            return module
+        raise
 
 
-def _execute(code: str, name: str, interactive: bool) -> types.ModuleType:
-    module = types.ModuleType(name)
-    sys.modules[name] = module  # dataclasses and pickle look it up
-    tree = ast.parse(code, FILENAME)
-    last = tree.body.pop() if interactive and tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, FILENAME, "exec", dont_inherit=True), module.__dict__)
+def _call(module: types.ModuleType, request: dict[str, Any]) -> Any:
+    function = _find(module, request["function"])
+    args, kwargs = _nodes_of(function, module, request["args"], request["kwargs"])
+    value = function(*args, **kwargs)
+    if type(value).__name__ == "ListNode" and hasattr(value, "next"):
+        return linked_values(value)
+    if type(value).__name__ == "TreeNode" and hasattr(value, "left"):
+        return level_order(value)
+    return value
+
+
+def _find(module: types.ModuleType, name: str) -> Callable[..., Any]:
+    """The function of that name; for `Class.method` that of a new object."""
+    owner, _, method = name.rpartition(".")
+    missing = NameError(f"name '{name}' is not defined")
+    found = getattr(module, owner or method, None)
+    if found is None or (not owner and method in _PRELUDE and found is _PRELUDE[method]):
+        raise missing
+    if owner:
+        found = getattr(found() if isinstance(found, type) else found, method, None)
+        if found is None:
+            raise missing
+    return typing.cast(Callable[..., Any], found)
+
+
+def _nodes_of(
+    function: Callable[..., Any], module: types.ModuleType, args: list[Any], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments, lists made into linked lists and trees where the parameters' annotations ask for those."""
+    try:
+        kinds = {name: str(item.annotation) for name, item in inspect.signature(function).parameters.items()}
+    except (TypeError, ValueError):
+        return args, kwargs
+    made = [_node(value, kind, module) for value, kind in zip(args, kinds.values(), strict=False)]
+    made += args[len(made) :]
+    return made, {name: _node(value, kinds.get(name, ""), module) for name, value in kwargs.items()}
+
+
+def _node(value: Any, annotation: str, module: types.ModuleType) -> Any:
+    for name, build in (("ListNode", linked_list), ("TreeNode", tree)):
+        if name in annotation and isinstance(value, list):
+            kind = module.__dict__.get(name)
+            if "List[" in annotation.replace("ListNode", ""):
+                return [build(item, kind) if isinstance(item, list) else item for item in value]
+            return build(value, kind)
+    return value
+
+
+def _execute(code: str, module: types.ModuleType, interactive: bool) -> types.ModuleType:
+    sys.modules[module.__name__] = module  # dataclasses and pickle look it up
+    try:
+        last = None
+        program: str | ast.Module = code
+        if interactive:
+            program = ast.parse(code, FILENAME)
+            if program.body and isinstance(program.body[-1], ast.Expr):
+                last = program.body.pop()
+        statements = compile(program, FILENAME, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
+        raise NotCompiled from error
+    exec(statements, module.__dict__)
     if isinstance(last, ast.Expr):
         expression = compile(ast.Expression(last.value), FILENAME, "eval", dont_inherit=True)
         value = eval(expression, module.__dict__)
@@ -114,9 +210,7 @@ def _execute(code: str, name: str, interactive: bool) -> types.ModuleType:
 
 
 def _record(request: dict[str, Any], **fields: Any) -> None:
-    fields["nonce"] = request["nonce"]
-    fields["stdout_end"], fields["stderr_end"] = os.fstat(1).st_size, os.fstat(2).st_size
-    line = memoryview(json.dumps(fields).encode() + b"\n")
+    line = memoryview(json.dumps(fields | {"nonce": request["nonce"]}).encode() + b"\n")
     while line:
         line = line[os.write(RESULT_FD, line) :]
 
@@ -131,10 +225,13 @@ def _exit_status(error: SystemExit) -> int:
 
 
 def _failure(error: BaseException) -> str:
+    if isinstance(error, NotCompiled):
+        return "compile"
     return "memory" if isinstance(error, MemoryError) else "error"
 
 
 def _describe(error: BaseException) -> str:
+    error = error.__cause__ if isinstance(error, NotCompiled) and error.__cause__ else error
     try:
         text = f"{type(error).__name__}: {error}".rstrip(": ")
         return text.encode(errors="backslashreplace").decode()[:_ERROR_CHARACTERS]
@@ -144,6 +241,7 @@ def _describe(error: BaseException) -> str:
 
 def _print_error(error: BaseException) -> None:
     """Print the traceback without the frames of this file."""
+    error = error.__cause__ if isinstance(error, NotCompiled) and error.__cause__ else error
     try:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
@@ -157,3 +255,11 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):  # the program may have closed or replaced it, or filled the file
             stream.flush()
+
+
+_MODES: dict[str, Callable[[dict[str, Any]], int]] = {
+    "script": _script,
+    "call": _called,
+    "serve": _served,
+    "test": _tested,
+}

@@ -7,53 +7,74 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import math
 import os
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkhorse.sandbox import landlock, seccomp
+from darkhorse.sandbox.syscalls import LIBC, check
 
 FIRST_UID = 65_100  # one unprivileged user per fork server, so that runs cannot signal one another
+TESTER_UIDS = 400  # distance to the user of the process that tests a program
 FILE_BYTES = 16 << 20  # largest file a program may write
-SCRATCH_BYTES = 64 << 20  # all files of a program together, where tmpfs is available
 OPEN_FILES = 64
 PROCESSES = 64  # threads count too
+_RESERVED_BYTES = 1 << 30  # stacks of a runtime's threads, which count whole however little of them is used
+_FIRST_FREE_FD = 16
+
+LEVELS: dict[str, tuple[str, ...]] = {
+    "full": (
+        "mount_namespace", "pid_namespace", "network_namespace", "ipc_namespace", "private_root", "scratch_quota",
+        "rlimits", "identity", "no_new_privs", "landlock", "seccomp",
+    ),
+    "standard": ("rlimits", "no_new_privs", "landlock", "seccomp"),
+    "minimal": ("rlimits",),
+}  # fmt: skip
+"""Level of isolation to the layers it promises; strongest first."""
 
 _PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 8, 36, 38
 _CAP_DAC_READ_SEARCH = 1 << 2
-_CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = (
-    0x20000, 0x4000000, 0x8000000, 0x10000000, 0x40000000,
-)  # fmt: skip
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE, _MNT_DETACH = 2, 4, 8, 16384, 1 << 18, 2
-_STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__))
-_READABLE = (
-    _STANDARD_LIBRARY, "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache",
+STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__))
+READABLE = (
+    STANDARD_LIBRARY, "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache",
     "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random",
 )  # fmt: skip
-
-LIBC = ctypes.CDLL(None, use_errno=True)
+_EXECUTABLE = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one process may use."""
+    """What one process may use; `reserves` if its runtime reserves far more address space than it uses."""
 
     wall_s: float
     cpu_s: float
     memory_mb: int
+    reserves: bool = False
+    file_bytes: int = FILE_BYTES
 
 
-def check(result: int) -> None:
-    """Raise the OSError of a C call that returned non-zero."""
-    if result != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+@dataclass(frozen=True)
+class Freedom:
+    """What a program may do that others may not: start processes, execute programs, signal other processes."""
+
+    processes: bool = False
+    programs: bool = False
+    signals: bool = False
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a program may write (`scratch`), and where its own files are. Their parents hold nothing else: rules are
+    about those, since the folders themselves are replaced after every run."""
+
+    scratch: str
+    program: str
 
 
 def follow_parent() -> None:
@@ -68,57 +89,9 @@ def adopt_orphans() -> None:
         LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def enter_namespaces() -> None:
-    """Give this process a network without interfaces, its own IPC and its own mount table.
-
-    Raises:
-        OSError: where the machine forbids it.
-    """
-    if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, "namespaces are a Linux feature")
-    uid, gid = os.getuid(), os.getgid()
-    spaces = _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
-    check(LIBC.unshare(spaces if uid == 0 else spaces | _CLONE_NEWUSER))
-    if uid != 0:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-    check(LIBC.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
-
-
-class Scratch:
-    """The one directory a program may write to, empty at the start of every run."""
-
-    def __init__(self, path: str, uid: int | None) -> None:
-        self.path = path
-        self._uid = uid
-        self._tmpfs = False
-
-    def use_tmpfs(self) -> None:
-        """Keep the directory in memory with a size limit.
-
-        Raises:
-            OSError: if this process may not mount.
-        """
-        owner = f",uid={self._uid},gid={self._uid}" if self._uid is not None else ""
-        options = f"size={SCRATCH_BYTES},nr_inodes=10000,mode=0700{owner}".encode()
-        flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-        check(LIBC.mount(b"tmpfs", self.path.encode(), b"tmpfs", flags, options))
-        self._tmpfs = True
-
-    def reset(self) -> None:
-        """Throw away whatever the last program left."""
-        if self._tmpfs:
-            if os.listdir(self.path):
-                check(LIBC.umount2(self.path.encode(), _MNT_DETACH))
-                self.use_tmpfs()
-            return
-        if not os.path.isdir(self.path) or os.listdir(self.path):
-            # rm copes with trees deeper than Python's recursion limit
-            subprocess.run(["/bin/rm", "-rf", self.path], check=False, stderr=subprocess.DEVNULL)
-            os.makedirs(self.path, mode=0o700, exist_ok=True)
-        if self._uid is not None:
-            os.chown(self.path, self._uid, self._uid)
+def move_up(fd: int) -> int:
+    """A copy of `fd` out of the way of the numbers a program gets, closed when it executes another program."""
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
 
 
 def unprivileged_uid(slot: int) -> int | None:
@@ -126,50 +99,95 @@ def unprivileged_uid(slot: int) -> int | None:
     return FIRST_UID + slot if os.getuid() == 0 else None
 
 
-def layers(scratch: str, uid: int | None, limits: Limits) -> dict[str, Callable[[], None]]:
-    """The layers a child applies to itself, in the order they must be applied."""
-    return {
-        "rlimits": lambda: _limit_resources(limits),
-        "user": lambda: _change_user(uid),
-        "capabilities": lambda: _drop_capabilities(uid),
-        "no_new_privs": _no_new_privileges,
-        "landlock": lambda: landlock.restrict(LIBC, _READABLE, (scratch,)),
-        "seccomp": lambda: seccomp.install(LIBC),
-    }
+def level_of(layers: dict[str, str]) -> str | None:
+    """The strongest level whose layers are all active; None if there is none."""
+    return next((level for level, needed in LEVELS.items() if not missing(level, layers)), None)
 
 
-def probe(scratch: str, uid: int | None) -> dict[str, str]:
-    """Try every layer in a throw-away child.
+def missing(level: str, layers: dict[str, str]) -> list[str]:
+    """What stands between this machine and a level, each layer with its reason."""
+    return [f"{name} ({state})" for name in LEVELS[level] if (state := layers.get(name, "absent")) != "active"]
 
-    Returns:
-        Layer name to `active`, or the reason it is not.
+
+class Confinement:
+    """The layers a child applies to itself.
+
+    Args:
+        places: where it may write and where its files are.
+        uid: the user it becomes; None to stay who it is.
+        readable: files and folders to read, beyond the usual.
     """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        found: dict[str, str] = {}
-        for name, apply in layers(scratch, uid, Limits(5, 5, 512)).items():
-            try:
-                apply()
-                found[name] = "active"
-            except OSError as error:
-                found[name] = f"absent: {error.strerror}"
-        os.write(writer, json.dumps(found).encode())
-        os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as file:
-        text = file.read()
-    os.waitpid(pid, 0)
-    result: dict[str, str] = json.loads(text)
-    return result
+
+    def __init__(self, places: Places, uid: int | None, readable: tuple[str, ...]) -> None:
+        self._places, self._uid, self._readable = places, uid, readable
+        # without a root of its own Python's library may lie where only root can look
+        self._needs_reading = uid is not None and not _open_to_all(STANDARD_LIBRARY) and landlock.version() > 0
+        self._rules: dict[Freedom, int] = {}
+
+    def prepare(self, freedom: Freedom) -> None:
+        """Build what does not change from run to run."""
+        seccomp.prepare(freedom.processes, freedom.programs, freedom.signals)
+        if freedom not in self._rules and landlock.version():
+            box, own = (os.path.dirname(self._places.scratch),), os.path.dirname(self._places.program)
+            readable = (*READABLE, *self._readable, own)
+            executable = (*_EXECUTABLE, *self._readable, own) if freedom.programs else ()
+            rules = landlock.ruleset(readable, box, executable)
+            self._rules[freedom] = move_up(rules)
+            os.close(rules)
+
+    def layers(self, limits: Limits, freedom: Freedom, tester: bool = False) -> dict[str, Callable[[], None]]:
+        """The layers by name, in the order they must be applied."""
+        uid = self._uid if self._uid is None or not tester else self._uid + TESTER_UIDS
+        return {
+            "rlimits": lambda: _limit_resources(limits),
+            "other_user": lambda: _change_user(uid),
+            "capabilities": lambda: _drop_capabilities(self._needs_reading),
+            "no_new_privs": _no_new_privileges,
+            "landlock": lambda: self._landlock(freedom),
+            "seccomp": lambda: seccomp.install(freedom.processes, freedom.programs, freedom.signals),
+        }
+
+    def probe(self) -> dict[str, str]:
+        """Try every layer in a throw-away child.
+
+        Returns:
+            Layer name to `active`, or the reason it is not.
+        """
+        self.prepare(Freedom())
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            found: dict[str, str] = {}
+            for name, apply in self.layers(Limits(5, 5, 512), Freedom()).items():
+                try:
+                    apply()
+                    found[name] = "active"
+                except OSError as error:
+                    found[name] = f"absent: {error.strerror}"
+            os.write(writer, json.dumps(found).encode())
+            os._exit(0)
+        os.close(writer)
+        with open(reader, "rb") as file:
+            text = file.read()
+        os.waitpid(pid, 0)
+        result: dict[str, str] = json.loads(text)
+        return result
+
+    def _landlock(self, freedom: Freedom) -> None:
+        if freedom not in self._rules:
+            raise OSError(errno.ENOSYS, "the kernel has no Landlock")
+        landlock.restrict(self._rules[freedom])
 
 
 def _limit_resources(limits: Limits) -> None:
     cpu = math.ceil(limits.cpu_s)
     memory = limits.memory_mb << 20
     _lower(resource.RLIMIT_CPU, cpu, cpu + 1)
-    _lower(resource.RLIMIT_AS, memory, memory)
-    _lower(resource.RLIMIT_FSIZE, FILE_BYTES, FILE_BYTES)
+    if limits.reserves:
+        _lower(resource.RLIMIT_DATA, memory + _RESERVED_BYTES, memory + _RESERVED_BYTES)
+    else:
+        _lower(resource.RLIMIT_AS, memory, memory)
+    _lower(resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes)
     _lower(resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES)
     _lower(resource.RLIMIT_NPROC, PROCESSES, PROCESSES)
     _lower(resource.RLIMIT_CORE, 0, 0)
@@ -194,28 +212,25 @@ def _change_user(uid: int | None) -> None:
     follow_parent()  # a change of credentials clears it
 
 
-def _drop_capabilities(uid: int | None) -> None:
-    """Lose every capability, those of a user namespace too.
-
-    Python's own library may lie where only root can look (a home folder). Then the right to read past file modes is
-    kept, provided that Landlock says what may be read.
+def _drop_capabilities(keep_reading: bool) -> None:
+    """Lose every capability, those of a user namespace too, but the right to read past file modes if that is needed:
+    Landlock says what may be read.
     """
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, "capabilities are a Linux feature")
-    needed = uid is not None and not _reachable(_STANDARD_LIBRARY) and landlock.version(LIBC) > 0
-    keep = _CAP_DAC_READ_SEARCH if needed else 0
+    keep = _CAP_DAC_READ_SEARCH if keep_reading else 0
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
     data = (ctypes.c_uint32 * 6)(keep, keep, 0, 0, 0, 0)  # effective, permitted, inheritable; low words, high words
     check(LIBC.capset(header, data))
     follow_parent()
 
 
-def _reachable(path: str) -> bool:
-    try:
-        os.listdir(path)
-    except PermissionError:
-        return False
-    return True
+def _open_to_all(path: str) -> bool:
+    """Whether any user can look into a folder: it and all above it may be entered by others."""
+    folders = [path]
+    while folders[-1] != os.path.dirname(folders[-1]):
+        folders.append(os.path.dirname(folders[-1]))
+    return all(os.stat(folder).st_mode & 0o001 for folder in folders)
 
 
 def _no_new_privileges() -> None:

@@ -1,4 +1,4 @@
-"""A pool of fork servers. Each executes one process at a time; one that misbehaves is killed and replaced."""
+"""A pool of fork servers. Each executes one run at a time; one that misbehaves is killed and replaced."""
 
 from __future__ import annotations
 
@@ -14,17 +14,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from darkhorse.sandbox import archive
+from darkhorse.sandbox.cgroups import PREFIX, ControlGroup, owner_is_gone, remove_abandoned
+from darkhorse.sandbox.isolation import FILE_BYTES
 from darkhorse.sandbox.protocol import RunLimits
+from darkhorse.sandbox.values import loads
 
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = """
-import sys
+import json, sys
 sys.path.insert(0, sys.argv[1])
 from darkhorse.sandbox import zygote
 sys.path.pop(0)
-zygote.main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+options = json.loads(sys.argv[2])
+sys.path += options.pop("search")
+zygote.main(**options)
 """
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+}  # fmt: skip
 _START_S = 30.0
 _GRACE_S = 10.0  # beyond a run's wall time before its fork server counts as hung
 _RESULT_BYTES = 4 << 20
@@ -34,42 +43,106 @@ class PoolError(Exception):
     """The sandbox itself failed; says nothing about the program."""
 
 
+class PoolBusy(Exception):
+    """More runs wait than the pool lets wait."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a fork server has at hand for its programs.
+
+    Attributes:
+        readable: files and folders programs may read, beyond the usual ones.
+        preload: modules imported before the first program.
+        search: folders those are found in.
+    """
+
+    readable: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+
+
+@dataclass
+class Work:
+    """One run.
+
+    Attributes:
+        request: what `harness.run` takes; None if `command` is executed instead.
+        command: a program and its arguments; `{program}` stands for the folder with `program`'s files.
+        stdin: bytes of the standard input.
+        program: files to read and execute.
+        files: files in the scratch folder.
+        fetch: files to read from there in the end.
+        test: what `harness.run` takes in a second process that tests the first.
+        processes: whether it may start processes.
+        reserves: whether its runtime reserves far more address space than it uses.
+        file_bytes: the largest file it may write.
+    """
+
+    limits: RunLimits
+    request: dict[str, Any] | None = None
+    command: list[str] | None = None
+    stdin: bytes = b""
+    program: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    fetch: list[str] = field(default_factory=list)
+    test: dict[str, Any] | None = None
+    processes: bool = False
+    reserves: bool = False
+    file_bytes: int = FILE_BYTES
+
+
 @dataclass
 class Execution:
-    """One finished process.
+    """One finished run.
 
     Attributes:
         returncode: exit status, negative for a signal.
         timed_out: whether it was killed for its wall time.
         wall_s, cpu_s: seconds used.
+        memory_mb: peak of its largest process.
+        out_of_memory: whether the kernel killed it for memory.
         stdout, stderr: bytes written, up to one more than the output limit.
-        records: what the harness wrote (claims of the program).
-        records_overflow: whether there was more than is read.
+        claim: what the harness wrote last (a claim of the program); None if it wrote nothing.
+        claim_overflow: whether it wrote more than is read.
+        verdict: what the testing process found; None without one, or if it came to no end.
+        files: the fetched ones.
     """
 
     returncode: int
     timed_out: bool
     wall_s: float
     cpu_s: float
-    stdout: bytes
-    stderr: bytes
-    records: list[dict[str, Any]] = field(default_factory=list)
-    records_overflow: bool = False
+    memory_mb: float
+    out_of_memory: bool = False
+    stdout: bytes = b""
+    stderr: bytes = b""
+    claim: dict[str, Any] | None = None
+    claim_overflow: bool = False
+    verdict: dict[str, Any] | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 class Pool:
     """`workers` fork servers behind a queue.
 
     Args:
-        workers: processes that may run at once.
+        workers: runs at once.
+        runtime: what the programs find.
+        max_waiting: runs that may wait; one more is refused.
+        first_slot: number of the first fork server; no two of a machine should share one.
     """
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    def __init__(
+        self, workers: int, runtime: Runtime | None = None, max_waiting: int = 100_000, first_slot: int = 0
+    ) -> None:
+        self.workers, self.max_waiting = workers, max_waiting
         self.layers: dict[str, str] = {}
+        self.waiting = self.running = self.restarts = 0
+        self._runtime, self._first_slot = runtime or Runtime(), first_slot
         self._zygotes: list[_Zygote] = []
         self._free: asyncio.Queue[_Zygote] = asyncio.Queue()
-        self._scratch = ""
+        self._folder = ""
 
     async def start(self) -> None:
         """Start all fork servers.
@@ -77,9 +150,11 @@ class Pool:
         Raises:
             PoolError: if one does not come up.
         """
-        self._scratch = tempfile.mkdtemp(prefix="darkhorse-sandbox-")
-        os.chmod(self._scratch, 0o711)
-        self._zygotes = [_Zygote(slot, os.path.join(self._scratch, str(slot))) for slot in range(self.workers)]
+        _sweep()
+        self._folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+        os.chmod(self._folder, 0o711)
+        slots = range(self._first_slot, self._first_slot + self.workers)
+        self._zygotes = [_Zygote(slot, os.path.join(self._folder, str(slot)), self._runtime) for slot in slots]
         await asyncio.gather(*(zygote.start() for zygote in self._zygotes))
         self.layers = dict(self._zygotes[0].layers)
         for zygote in self._zygotes:
@@ -90,26 +165,32 @@ class Pool:
         """Kill all fork servers, and with them what they run."""
         for zygote in self._zygotes:
             zygote.kill()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+            zygote.group.remove()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def execute(self, request: dict[str, Any], stdin: str, limits: RunLimits) -> Execution:
-        """Run one process; waits for a free fork server first. A failing fork server is replaced and tried once more.
-
-        Args:
-            request: what `harness.run` takes.
-            stdin: text of the standard input.
-            limits: what the process may use.
+    async def execute(self, work: Work) -> Execution:
+        """Carry out one run; waits for a free fork server first. A failing one is replaced and the run tried again.
 
         Raises:
             PoolError: if the second try fails as well.
+            PoolBusy: if too many runs wait already.
         """
-        zygote = await self._free.get()
+        if self._free.empty() and self.waiting >= self.max_waiting:
+            raise PoolBusy(f"{self.waiting} runs are waiting")
+        self.waiting += 1
+        try:
+            zygote = await self._free.get()
+        finally:
+            self.waiting -= 1
+        self.running += 1
         try:
             for last_try in (False, True):
                 try:
                     if not zygote.alive:
+                        self.restarts += 1
                         await zygote.start()
-                    return await zygote.execute(request, stdin, limits)
+                    return await zygote.execute(work)
                 except (PoolError, OSError, ValueError) as error:
                     zygote.kill()
                     if last_try:
@@ -118,14 +199,16 @@ class Pool:
                     zygote.kill()
                     raise
         finally:
+            self.running -= 1
             self._free.put_nowait(zygote)
         raise AssertionError("unreachable")
 
 
 class _Zygote:
-    def __init__(self, slot: int, scratch: str) -> None:
+    def __init__(self, slot: int, folder: str, runtime: Runtime) -> None:
         self.layers: dict[str, str] = {}
-        self._slot, self._scratch = slot, scratch
+        self.group = ControlGroup(f"{PREFIX}{os.getpid()}-{slot}")
+        self._slot, self._folder, self._runtime = slot, folder, runtime
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -134,13 +217,21 @@ class _Zygote:
         return self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
-        os.makedirs(self._scratch, mode=0o711, exist_ok=True)
-        ours, theirs = socket.socketpair()
+        os.makedirs(self._folder, mode=0o711, exist_ok=True)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             fd = theirs.fileno()
-            arguments = [_PACKAGE_ROOT, str(fd), str(self._slot), self._scratch]
+            options = {
+                "control_fd": fd,
+                "slot": self._slot,
+                "folder": self._folder,
+                "readable": self._runtime.readable,
+                "preload": self._runtime.preload,
+                "search": self._runtime.search,
+                "cgroups": self.group.entrances,
+            }
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-S", "-P", "-c", _BOOT, *arguments],
+                [sys.executable, "-s", "-S", "-P", "-c", _BOOT, _PACKAGE_ROOT, json.dumps(options)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=_ENVIRONMENT,
@@ -149,7 +240,7 @@ class _Zygote:
         ours.setblocking(False)
         self._control = ours
         try:
-            self.layers = (await self._receive(_START_S))["layers"]
+            self.layers = (await self._receive(_START_S))["layers"] | self.group.layers
         except PoolError as error:
             self.kill()
             raise PoolError(f"a fork server did not start: {error}") from error
@@ -163,28 +254,39 @@ class _Zygote:
             self._process.wait()
             self._process = None
 
-    async def execute(self, request: dict[str, Any], stdin: str, limits: RunLimits) -> Execution:
+    async def execute(self, work: Work) -> Execution:
         assert self._control is not None
         nonce = os.urandom(8).hex()
-        program = json.dumps({**request, "nonce": nonce}).encode()
-        files = [_memory_file(program), _memory_file(stdin.encode(errors="replace")), *(_memory_file() for _ in "123")]
+        fds = {name: _memory_file(content) for name, content in _contents(work, nonce).items()}
         try:
-            job = limits.model_dump(include={"wall_s", "cpu_s", "memory_mb"})
-            socket.send_fds(self._control, [json.dumps(job).encode()], files)
-            answer = await self._receive(limits.wall_s + _GRACE_S)
-            if not answer.pop("confined"):
-                raise PoolError("the isolation layers could not be applied")
-            stdout, stderr, results = files[2:]
-            written = os.pread(results, _RESULT_BYTES + 1, 0)
+            self.group.allow_memory(work.limits.memory_mb)
+            limits = work.limits.model_dump(include={"wall_s", "cpu_s", "memory_mb"})
+            job = {
+                "limits": limits | {"reserves": work.reserves, "file_bytes": work.file_bytes},
+                "fds": list(fds),
+                "command": work.command,
+                "fetch": work.fetch,
+                "processes": work.processes,
+            }
+            socket.send_fds(self._control, [json.dumps(job).encode()], list(fds.values()))
+            answer = await self._receive(work.limits.wall_s + _GRACE_S)
+            problem = answer.pop("problem")
+            if problem:
+                raise PoolError(f"the program could not be started behind its isolation layers ({problem})")
+            written = os.pread(fds["results"], _RESULT_BYTES + 1, 0)
+            most = work.limits.output_kb * 1024 + 1
             return Execution(
                 **answer,
-                stdout=os.pread(stdout, limits.output_kb * 1024 + 1, 0),
-                stderr=os.pread(stderr, limits.output_kb * 1024 + 1, 0),
-                records=_records(written[:_RESULT_BYTES], nonce),
-                records_overflow=len(written) > _RESULT_BYTES,
+                out_of_memory=self.group.ran_out(),
+                stdout=os.pread(fds["stdout"], most, 0),
+                stderr=os.pread(fds["stderr"], most, 0),
+                claim=_last_record(written[:_RESULT_BYTES], nonce),
+                claim_overflow=len(written) > _RESULT_BYTES,
+                verdict=_last_record(os.pread(fds["verdict"], _RESULT_BYTES, 0), nonce) if work.test else None,
+                files=archive.unpack(_all_of(fds["fetched"])) if work.fetch else {},
             )
         finally:
-            for fd in files:
+            for fd in fds.values():
                 os.close(fd)
 
     async def _receive(self, timeout_s: float) -> dict[str, Any]:
@@ -200,7 +302,31 @@ class _Zygote:
         return answer
 
 
-def _memory_file(content: bytes = b"") -> int:
+def _sweep() -> None:
+    """Remove what servers left that were killed."""
+    remove_abandoned()
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if owner_is_gone(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _contents(work: Work, nonce: str) -> dict[str, bytes]:
+    """What goes into each descriptor of a run, by its name."""
+    contents = {"request": b"", "stdin": work.stdin, "stdout": b"", "stderr": b"", "results": b""}
+    if work.request is not None:
+        contents["request"] = json.dumps({**work.request, "nonce": nonce}).encode()
+    if work.program:
+        contents["program"] = archive.pack(work.program)
+    if work.files:
+        contents["files"] = archive.pack(work.files)
+    if work.fetch:
+        contents["fetched"] = b""
+    if work.test is not None:
+        contents |= {"test": json.dumps({**work.test, "nonce": nonce}).encode(), "verdict": b""}
+    return contents
+
+
+def _memory_file(content: bytes) -> int:
     """An anonymous file holding `content`, positioned at its start."""
     if sys.platform == "linux":
         fd = os.memfd_create("run")
@@ -214,18 +340,17 @@ def _memory_file(content: bytes = b"") -> int:
     return fd
 
 
-def _records(written: bytes, nonce: str) -> list[dict[str, Any]]:
-    """The lines that are records of this run; others are noise a program wrote to the descriptor."""
-    found = []
-    for line in written.split(b"\n"):
+def _all_of(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def _last_record(written: bytes, nonce: str) -> dict[str, Any] | None:
+    """The last line that is a record of this run; others are noise a program wrote to the descriptor."""
+    for line in reversed(written.split(b"\n")):
         try:
-            record = json.loads(line, parse_constant=_no_constants) if line else None
-        except (ValueError, RecursionError):
+            record = loads(line) if line else None
+        except ValueError:
             continue
         if isinstance(record, dict) and record.get("nonce") == nonce:
-            found.append(record)
-    return found
-
-
-def _no_constants(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+            return record
+    return None

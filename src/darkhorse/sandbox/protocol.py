@@ -1,132 +1,227 @@
-"""The messages of the sandbox's HTTP API. Expected outputs have no place in them: whoever asks compares."""
+"""The messages of the sandbox's HTTP API."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-MAX_CODE_CHARACTERS = 1_000_000
-MAX_CASES = 1_000
+MAX_SOURCE_CHARACTERS = 1_000_000
+MAX_TESTS = 1_000
+MAX_BATCH = 1_000
+MAX_FILES = 100
 
-Status = Literal["ok", "error", "timeout", "memory", "output", "crashed", "unserialisable", "not_run"]
-"""How a case ended:
+Language = Literal["python", "python-numpy", "c", "cpp", "javascript", "bash", "rust", "go", "java"]
+Status = Literal[
+    "accepted", "wrong_answer", "runtime_error", "time_limit", "memory_limit", "output_limit", "compile_error",
+    "infrastructure_error", "not_run",
+]  # fmt: skip
+"""How a test ended.
 
-`ok`: returned, or exited with status 0; `error`: raised, or exited with another status; `timeout`: wall or CPU time;
-`memory`: the memory limit; `output`: wrote more than allowed; `crashed`: died by a signal or before it returned;
-`unserialisable`: the return value is not JSON; `not_run`: a case before it ended the run.
+`accepted`: ended well, with the right answer where there is one to compare; `wrong_answer`: ended well otherwise;
+`runtime_error`: raised, exited with another status than 0, died by a signal, or returned a value that has no exact JSON
+form; `time_limit`: wall or CPU time; `memory_limit`; `output_limit`: wrote more than allowed; `compile_error`;
+`infrastructure_error`: the sandbox, the test or its checker failed, which says nothing about the program;
+`not_run`: an earlier test ended the judging.
 """
 
 
-class RunLimits(BaseModel):
-    """What one process of a run may use."""
-
+class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class RunLimits(_Message):
+    """What the processes of one run may use."""
 
     wall_s: float = Field(5.0, gt=0, le=300, description="wall-clock seconds")
     cpu_s: float = Field(5.0, gt=0, le=300, description="CPU seconds, rounded up to whole ones")
-    memory_mb: int = Field(512, ge=64, le=16_384, description="address space, MiB, interpreter included")
+    memory_mb: int = Field(512, ge=64, le=16_384, description="memory, MiB, interpreter included")
     output_kb: int = Field(64, ge=1, le=4_096, description="stdout and stderr each, KiB")
 
 
-class Call(BaseModel):
-    """One call of a function the program defines."""
+class _Program(_Message):
+    source: str = Field(max_length=MAX_SOURCE_CHARACTERS)
+    language: Language = "python"
+    limits: RunLimits = RunLimits()
+    deadline_s: float | None = Field(
+        None, gt=0, le=3_600, description="seconds until the answer is of no use, waiting included; then 504"
+    )
 
-    model_config = ConfigDict(extra="forbid")
+    @field_validator("source")
+    @classmethod
+    def _encodes(cls, source: str) -> str:
+        source.encode()  # a lone surrogate is no text
+        return source
 
-    function: str
-    args: list[Any] = []
+
+class ExecuteRequest(_Program):
+    """`POST /v1/execute`: run a program once."""
+
+    stdin: str = ""
+    files: dict[str, str] = Field({}, max_length=MAX_FILES, description="files in its folder: name to base64 content")
+    fetch: list[str] = Field([], max_length=MAX_FILES, description="files to send back when it has ended")
+    interactive: bool = Field(False, description="Python: print the value of a trailing expression, as a notebook does")
 
 
-class RunRequest(BaseModel):
-    """`POST /v1/run`: a program, and either calls of its functions or texts for its standard input.
+class CompileResult(_Message):
+    """What the compiler said; `ok` is false if there is no program to run."""
 
-    With neither it runs once as a script with empty input. Every input text gets a process of its own. The calls share
-    one process, in which the program is loaded once, unless `fresh_process` asks for one process each.
+    ok: bool
+    output: str = ""
+    wall_s: float = 0.0
+    cached: bool = False
+
+
+class RunOutcome(_Message):
+    """How one run ended; times in seconds, `memory_mb` is the peak of the largest process."""
+
+    status: Status
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    memory_mb: float = 0.0
+    stdout: str = ""
+    stderr: str = ""
+    message: str = Field("", description="what went wrong, in one line")
+
+
+class ExecuteResult(RunOutcome):
+    """The answer to `POST /v1/execute`. `exit_code` is negative for a signal, null if the program never ran."""
+
+    exit_code: int | None = None
+    files: dict[str, str] = Field({}, description="the files of `fetch` that are there, base64")
+    compile: CompileResult | None = None
+
+
+class StdinTest(_Message):
+    """Text for standard input and the text standard output must hold."""
+
+    type: Literal["stdin"] = "stdin"
+    stdin: str = ""
+    expected: str
+
+
+class CallTest(_Message):
+    """One call, and the value it must return. Python only.
+
+    `function` is the name of a function, or `Class.method`: the class is made without arguments, as on LeetCode.
+    Parameters annotated `ListNode` or `TreeNode` are made from lists, and such results become lists.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    type: Literal["call"] = "call"
+    function: str
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    expected: Any
 
-    language: Literal["python"] = "python"
-    code: str = Field(max_length=MAX_CODE_CHARACTERS)
-    calls: list[Call] | None = Field(None, max_length=MAX_CASES)
-    stdin: list[str] | None = Field(None, max_length=MAX_CASES)
-    fresh_process: bool = Field(False, description="a process per call, so that calls cannot share state")
-    interactive: bool = Field(False, description="print the value of a trailing expression, as a notebook does")
-    limits: RunLimits = RunLimits()
+
+class AssertTest(_Message):
+    """Code that asserts. It runs in a process of its own; names it does not define are the program's. Python only."""
+
+    type: Literal["assert"] = "assert"
+    code: str = Field(max_length=MAX_SOURCE_CHARACTERS)
+
+
+Test = Annotated[StdinTest | CallTest | AssertTest, Field(discriminator="type")]
+
+
+class Checker(_Message):
+    """How an answer is compared with the expected one.
+
+    `exact`: every character; `lines`: line by line, trailing white space and trailing empty lines aside; `whitespace`:
+    word by word; `numeric`: word by word, numbers within `absolute` or `relative` of the expected one;
+    `unordered_lines`: as `lines`, in any order; `livecodebench`: that benchmark's rule; `program`: `source` defines
+    `check(input, actual, expected)`, which returns True or False and runs in the sandbox too.
+    Values of calls are compared as values: `numeric` gives their numbers tolerance, `unordered_lines` frees the order
+    of the outermost list, the others compare exactly.
+    """
+
+    name: Literal["exact", "lines", "whitespace", "numeric", "unordered_lines", "livecodebench", "program"] = "lines"
+    absolute: float = Field(1e-9, ge=0)
+    relative: float = Field(1e-6, ge=0)
+    source: str | None = Field(None, max_length=MAX_SOURCE_CHARACTERS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _one_kind(self) -> RunRequest:
-        if self.calls is not None and self.stdin is not None:
-            raise ValueError("give 'calls' or 'stdin', not both")
+    def _source_fits(self) -> Checker:
+        if (self.name == "program") != (self.source is not None):
+            raise ValueError("'source' belongs to the checker 'program', and to no other")
         return self
 
 
-class CallResult(BaseModel):
-    """How one call, or one run as a script, ended.
+class JudgeRequest(_Program):
+    """`POST /v1/judge`: run a program on tests, a fresh process for each."""
 
-    `value` is the return value of a call. `exit_code` is that of the process, negative for a signal, null while a call
-    shares its process. `wall_s` is the time of the process.
-    """
+    tests: list[Test] = Field(min_length=1, max_length=MAX_TESTS)
+    checker: Checker = Checker()
+    stop_on_first_failure: bool = False
 
-    status: Status
+    @model_validator(mode="after")
+    def _language_fits(self) -> JudgeRequest:
+        if not self.language.startswith("python") and any(test.type != "stdin" for test in self.tests):
+            raise ValueError(
+                f"'call' and 'assert' tests are for Python; a program in {self.language} takes 'stdin' tests"
+            )
+        return self
+
+
+class TestOutcome(RunOutcome):
+    """How one test ended. `value` is what a call returned, where it returned a value of JSON."""
+
     value: Any = None
-    stdout: str = ""
-    stderr: str = ""
-    error: str | None = None
-    exit_code: int | None = None
-    wall_s: float = 0.0
 
 
-class RunResult(BaseModel):
-    """The answer to `POST /v1/run`: one result per call or input text, in their order."""
+class JudgeResult(_Message):
+    """The answer to `POST /v1/judge`. `status` is that of the first test that was not accepted."""
 
-    results: list[CallResult]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every case ended well (which says nothing about the values)."""
-        return all(result.status == "ok" for result in self.results)
+    accepted: bool
+    status: Status
+    tests: list[TestOutcome]
+    compile: CompileResult | None = None
 
 
-class Health(BaseModel):
-    """The answer to `GET /v1/ping`: each isolation layer is `active` or says why it is not."""
+class Problem(_Message):
+    """One request of a batch that could not be answered: what the single call would have answered with."""
 
-    status: Literal["ok"] = "ok"
-    languages: list[str]
-    workers: int
+    code: int
+    detail: str
+
+
+class ExecuteBatch(_Message):
+    """`POST /v1/execute/batch`"""
+
+    requests: list[ExecuteRequest] = Field(max_length=MAX_BATCH)
+
+
+class ExecuteBatchResult(_Message):
+    """One answer per request, in their order."""
+
+    results: list[ExecuteResult | Problem]
+
+
+class JudgeBatch(_Message):
+    """`POST /v1/judge/batch`"""
+
+    requests: list[JudgeRequest] = Field(max_length=MAX_BATCH)
+
+
+class JudgeBatchResult(_Message):
+    """One answer per request, in their order."""
+
+    results: list[JudgeResult | Problem]
+
+
+class Health(_Message):
+    """`GET /v1/health`: the level of isolation, and what each layer is: `active`, or why it is not."""
+
+    status: Literal["ok", "draining"] = "ok"
+    version: str
+    isolation: str
     layers: dict[str, str]
-
-
-class RunCodeRequest(BaseModel):
-    """SandboxFusion's `POST /run_code`; fields this server has no use for are accepted and ignored."""
-
-    code: str = Field(max_length=MAX_CODE_CHARACTERS)
-    language: str
-    stdin: str | None = None
-    compile_timeout: float = 10.0
-    run_timeout: float = Field(10.0, gt=0, le=300)
-    memory_limit_MB: int = -1  # SandboxFusion's spelling
-    files: dict[str, str | None] = {}
-    fetch_files: list[str] = []
-
-
-class CommandRunResult(BaseModel):
-    """SandboxFusion's account of one command."""
-
-    status: Literal["Finished", "Error", "TimeLimitExceeded"]
-    execution_time: float | None = None
-    return_code: int | None = None
-    stdout: str | None = None
-    stderr: str | None = None
-
-
-class RunCodeResponse(BaseModel):
-    """SandboxFusion's answer: `Success` exactly when the program finished with status 0."""
-
-    status: Literal["Success", "Failed", "SandboxError"]
-    message: str
-    compile_result: CommandRunResult | None = None
-    run_result: CommandRunResult | None = None
-    executor_pod_name: str | None = None
-    files: dict[str, str] = {}
+    languages: dict[str, str]
+    workers: int
+    queued: int
+    running: int

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import platform
 import struct
+
+from darkhorse.sandbox.syscalls import LIBC, check
 
 _DENIED = {
     # name: (x86_64, aarch64); None where the architecture lacks the call
     "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206), "sendmsg": (46, 211),
     "bind": (49, 200), "listen": (50, 201), "accept4": (288, 242), "sendmmsg": (307, 269),
-    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
     "tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
     "pidfd_send_signal": (424, 424), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
@@ -30,9 +32,13 @@ _DENIED = {
     "quotactl": (179, 60), "settimeofday": (164, 170), "clock_settime": (227, 112), "adjtimex": (159, 171),
     "clock_adjtime": (305, 266),
 }  # fmt: skip
+_FORKS = {"fork": (57, None), "vfork": (58, None)}
+_EXECS = {"execve": (59, 221), "execveat": (322, 281)}
 _CLONE, _CLONE3, _KILL, _TGKILL = (56, 220), (435, 435), (62, 129), (234, 131)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH
 _CLONE_THREAD = 0x10000
+_CLONE_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
+_PID_PLACE = 0x5EC0DE05  # stands for the process's own number in a filter that is built once
 _X32_BIT = 0x40000000
 
 _LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
@@ -45,25 +51,34 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
-def install(libc: ctypes.CDLL) -> None:
-    """Filter this process from here on: denied calls fail with EPERM, it may signal only itself, and it may start
-    threads but no processes. `no_new_privs` must be set already.
+def install(processes: bool = False, programs: bool = False, signals: bool = False) -> None:
+    """Filter this process from here on: denied calls fail with EPERM. `no_new_privs` must be set already.
+
+    Args:
+        processes: it may start processes, not only threads.
+        programs: it may execute other programs.
+        signals: it may signal other processes, which is for those that have a namespace to themselves.
 
     Raises:
         OSError: if the architecture has no table or the kernel refuses.
     """
-    machine = platform.machine()
-    if machine not in _ARCHITECTURES:
-        raise OSError(errno.ENOSYS, f"no system call table for {machine}")
-    code = _filter(*_ARCHITECTURES[machine], pid=os.getpid())
+    template = prepare(processes, programs, signals)
+    if template is None:
+        raise OSError(errno.ENOSYS, f"no system call table for {platform.machine()}")
+    code = template.replace(struct.pack("I", _PID_PLACE), struct.pack("I", os.getpid()))
     buffer = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(buffer))
-    if libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    check(LIBC.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0))
 
 
-def _filter(column: int, architecture: int, pid: int) -> bytes:
+@functools.cache
+def prepare(processes: bool, programs: bool, signals: bool) -> bytes | None:
+    """Build a filter ahead of time; None if there is no table for this architecture."""
+    architecture = _ARCHITECTURES.get(platform.machine())
+    return None if architecture is None else _filter(*architecture, processes, programs, signals)
+
+
+def _filter(column: int, architecture: int, processes: bool, programs: bool, signals: bool) -> bytes:
     deny = _ERRNO | errno.EPERM
     code = [
         (_LOAD, 0, 0, _AT_ARCHITECTURE),
@@ -73,15 +88,19 @@ def _filter(column: int, architecture: int, pid: int) -> bytes:
     ]
     if column == 0:  # the x32 ABI is a second door to the same calls
         code += [(_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT), (_RETURN, 0, 0, deny)]
-    for numbers in _DENIED.values():
+    for numbers in {**_DENIED, **({} if processes else _FORKS), **({} if programs else _EXECS)}.values():
         number = numbers[column]
         if number is not None:
             code += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, deny)]
     # clone3 hides its flags in memory; without it the C library falls back to clone
     code += [(_JUMP_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    code += _only_if(_CLONE[column], (_JUMP_SET, 0, 1, _CLONE_THREAD), deny)
-    for numbers in (_KILL, _TGKILL):
-        code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, pid), deny)
+    if processes:
+        code += _only_if(_CLONE[column], (_JUMP_SET, 1, 0, _CLONE_NAMESPACES), deny)
+    else:
+        code += _only_if(_CLONE[column], (_JUMP_SET, 0, 1, _CLONE_THREAD), deny)
+    if not signals:
+        for numbers in (_KILL, _TGKILL):
+            code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny)
     code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("HBBI", *instruction) for instruction in code)
 

@@ -1,15 +1,17 @@
 """A fork server: one warm, single-threaded Python process that forks a confined child for every run.
 
-Run by `pool.py` as `python -s -S -P -c ...`. It talks over one Unix socket. A job is a line of JSON (`wall_s`,
-`cpu_s`, `memory_mb`) with five file descriptors: request, stdin, stdout, stderr, results. The contents pass straight
-from the server to the child, so nothing of a run stays in this process. The answer is a line of JSON (`confined`,
-`returncode`, `timed_out`, `wall_s`, `cpu_s`), sent after every process of the run is dead.
+Run by `pool.py` as `python -s -S -P -c ...`. It talks over one Unix socket that keeps message borders. A job is a
+`Job` as JSON with one file descriptor for each of its `fds`. The contents pass straight from the server to the child,
+so nothing of a run stays in this process. The answer is JSON (`problem`, empty unless the run could not be confined,
+`returncode`, `timed_out`, `wall_s`, `cpu_s`, `memory_mb`), sent after every process of the run is dead.
+
+Where the machine allows it, this process is the first one of a process namespace: it is the parent of every orphan, one
+signal reaches all that a run left behind, and when it ends so do they.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import importlib
 import json
@@ -20,89 +22,268 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
-from darkhorse.sandbox import harness, isolation
+from darkhorse.sandbox import archive, channel, harness, isolation, namespaces
 
 _WARM = (
     "array", "bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
     "functools", "heapq", "io", "itertools", "json", "math", "operator", "queue", "random", "re", "statistics",
     "string", "struct", "textwrap", "threading", "time", "traceback", "typing",
 )  # fmt: skip
-_REQUEST_FD = 4
-_FIRST_FREE_FD = 16
 _MAX_FD = 1024
 _POLL_S = 0.005
+_MESSAGE_BYTES = 1 << 17
+_MOST_FDS = 12
+_REASON_BYTES = 300
 
 
-def main(control_fd: int, slot: int, scratch_path: str) -> None:
+@dataclass
+class Job:
+    """What to run.
+
+    Attributes:
+        limits: what it may use (`isolation.Limits`).
+        fds: names of the descriptors sent along: `request` (for `harness.run`), `stdin`, `stdout`, `stderr`, `results`;
+            `program` and `files`: archives to lay out; `fetched`: where the files of `fetch` go; `test` and `verdict`:
+            request and results of a second process that tests the first.
+        command: program to execute; None to run Python in the forked child.
+        fetch: files to read from the scratch folder in the end.
+        processes: whether it may start processes.
+    """
+
+    limits: dict[str, Any]
+    fds: list[str]
+    command: list[str] | None = None
+    fetch: list[str] = field(default_factory=list)
+    processes: bool = False
+
+
+def main(control_fd: int, slot: int, folder: str, readable: list[str], preload: list[str], cgroups: list[str]) -> None:
     """Serve runs until the control socket closes.
 
     Args:
         control_fd: our end of the socket to the server.
         slot: number of this fork server; chooses the user its programs run as.
-        scratch_path: existing directory of which this fork server is the only user.
+        folder: existing directory of which this fork server is the only user.
+        readable: files and folders programs may read, beyond the usual ones.
+        preload: modules to import beforehand.
+        cgroups: `cgroup.procs` files to enter.
     """
     isolation.follow_parent()
-    isolation.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's business
-    os.chdir("/")
-    for name in _WARM:
+    for path in cgroups:
+        with open(path, "w") as file:
+            file.write("0")
+    for name in (*_WARM, *preload):
         importlib.import_module(name)
-    uid = isolation.unprivileged_uid(slot)
-    scratch = isolation.Scratch(scratch_path, uid)
-    report = {}
-    for layer, apply in (("namespaces", isolation.enter_namespaces), ("scratch_quota", scratch.use_tmpfs)):
+    report = namespaces.enter() if sys.platform == "linux" else {}
+    if report.get("pid_namespace") == "active":
+        pid = os.fork()
+        if pid:
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+        isolation.follow_parent()
+    else:
+        isolation.adopt_orphans()
+    with socket.socket(fileno=control_fd) as control:
+        _ForkServer(control, slot, folder, tuple(readable), report).serve()
+
+
+class _ForkServer:
+    def __init__(
+        self, control: socket.socket, slot: int, folder: str, readable: tuple[str, ...], report: dict[str, str]
+    ) -> None:
+        self._control, self._report = control, report
+        uid = isolation.unprivileged_uid(slot)
+        places = self._settle(folder, readable, uid)
+        self._scratch = namespaces.Scratch(places.scratch, uid)
+        self._program = namespaces.Scratch(places.program, None, executable=True)
+        self._places = places
+        self._try("scratch_quota", self._use_tmpfs)
+        self._scratch.reset()
+        self._program.reset()
+        self._confinement = isolation.Confinement(places, uid, readable)
+        report |= self._confinement.probe()
+        whose = "other_user" if uid is not None else "user_namespace"
+        report["identity"] = report.get(whose, "absent")
+        self._active = frozenset(layer for layer, state in report.items() if state == "active")
+        self._alone = os.getpid() == 1
+
+    def _settle(self, folder: str, readable: tuple[str, ...], uid: int | None) -> isolation.Places:
+        """Move into a root of our own where that is possible."""
+        os.chdir("/")
+        if self._report.get("mount_namespace") == "active":
+            shown = (isolation.STANDARD_LIBRARY, *readable)
+            if self._try("private_root", lambda: namespaces.build_root(folder, shown)):
+                return isolation.Places("/box/work", "/app/program")
+        for name in ("box/work", "app/program"):
+            os.makedirs(os.path.join(folder, name), mode=0o755, exist_ok=True)
+        return isolation.Places(os.path.join(folder, "box/work"), os.path.join(folder, "app/program"))
+
+    def _use_tmpfs(self) -> None:
+        if self._report.get("private_root") != "active":
+            raise OSError(0, "needs a root of its own")
+        self._scratch.use_tmpfs()
+        self._program.use_tmpfs()
+
+    def _try(self, layer: str, apply: Any) -> bool:
         try:
             apply()
-            report[layer] = "active"
+            self._report[layer] = "active"
         except OSError as error:
-            report[layer] = f"absent: {error.strerror}"
-    scratch.reset()
-    report |= isolation.probe(scratch.path, uid)
-    active = frozenset(layer for layer, state in report.items() if state == "active")
-    random.seed(0)  # the same program sees the same random numbers
-    gc.collect()
-    gc.freeze()
-    with socket.socket(fileno=control_fd) as control:
-        control.sendall(json.dumps({"layers": report}).encode() + b"\n")
+            self._report[layer] = f"absent: {error.strerror}"
+        return self._report[layer] == "active"
+
+    def serve(self) -> None:
+        scratch = self._places.scratch
+        os.environ.clear()
+        os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin", LANG="C.UTF-8")
+        gc.collect()
+        gc.freeze()
+        self._control.sendall(json.dumps({"layers": self._report}).encode())
         while True:
-            message, fds, _, _ = socket.recv_fds(control, 4096, 5)
+            message, fds, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, _MOST_FDS)
             if not message:
                 return
-            answer = _serve(control, json.loads(message), fds, scratch, uid, active)
-            scratch.reset()
-            control.sendall(json.dumps(answer).encode() + b"\n")
+            job = Job(**json.loads(message))
+            answer = self._run(job, dict(zip(job.fds, fds, strict=True)))
+            for fd in fds:
+                os.close(fd)
+            self._scratch.reset()
+            self._program.reset()
+            self._control.sendall(json.dumps(answer).encode())
 
+    def _run(self, job: Job, fds: dict[str, int]) -> dict[str, Any]:
+        freedom = isolation.Freedom(job.processes, job.command is not None, job.processes and self._alone)
+        self._confinement.prepare(freedom)
+        if "program" in fds:
+            archive.write_all(self._places.program, archive.unpack(_content(fds["program"])), 0o555)
+        ready, report = os.pipe()
+        ours, theirs = socket.socketpair() if "test" in fds else (None, None)
+        pid = self._fork(job, fds, report, freedom, ours)
+        tester = self._fork_tester(job, fds, report, theirs) if theirs is not None else None
+        os.close(report)
+        for end in (ours, theirs):
+            if end is not None:
+                end.close()
+        # every child writes `y` when it is confined and closes its end before the program begins
+        said = _read_all(ready)
+        problem = "" if said == (b"y" if tester is None else b"yy") else said.decode(errors="replace") or "no report"
+        started = time.monotonic()
+        timed_out = not _wait(tester or pid, self._control, started + job.limits["wall_s"])
+        wall_s = time.monotonic() - started
+        status, cpu_s, memory_mb = self._reap_all(pid, tester)
+        if "fetched" in fds:
+            found = archive.read_some(self._places.scratch, job.fetch)
+            with open(fds["fetched"], "wb", closefd=False) as file:
+                file.write(archive.pack(found))
+        return {
+            "problem": problem,
+            "returncode": os.waitstatus_to_exitcode(status),
+            "timed_out": timed_out,
+            "wall_s": wall_s,
+            "cpu_s": cpu_s,
+            "memory_mb": memory_mb,
+        }
 
-def _serve(
-    control: socket.socket,
-    job: dict[str, Any],
-    fds: list[int],
-    scratch: isolation.Scratch,
-    uid: int | None,
-    active: frozenset[str],
-) -> dict[str, Any]:
-    limits = isolation.Limits(**job)
-    ready, report_ready = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _child(fds, report_ready, limits, scratch.path, uid, active)
-    for fd in (*fds, report_ready):
-        os.close(fd)
-    confined = os.read(ready, 1) == b"y"  # the child closes its end before the program begins
-    os.close(ready)
-    started = time.monotonic()
-    timed_out = not _wait(pid, control, started + limits.wall_s)
-    wall_s = time.monotonic() - started
-    status, cpu_s = _reap_all(pid)
-    return {
-        "confined": confined,
-        "returncode": os.waitstatus_to_exitcode(status),
-        "timed_out": timed_out,
-        "wall_s": wall_s,
-        "cpu_s": cpu_s,
-    }
+    def _fork(
+        self, job: Job, fds: dict[str, int], report: int, freedom: isolation.Freedom, link: socket.socket | None
+    ) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            layout = {name: fds[name] for name in ("stdin", "stdout", "stderr", "results")}
+            request = json.loads(_content(fds["request"])) if job.command is None else {}
+            files = archive.unpack(_content(fds["files"])) if "files" in fds else {}
+            report = self._arrange(layout, report, link)
+            self._confine(isolation.Limits(**job.limits), freedom, False)
+            archive.write_all(self._places.scratch, files, 0o644)
+            os.write(report, b"y")
+            if job.command is None:
+                os.closerange(channel.CHANNEL_FD + (link is not None), _MAX_FD)
+                os._exit(harness.run(request))
+            os.close(harness.RESULT_FD)
+            command = [part.replace("{program}", self._places.program) for part in job.command]
+            os.execve(command[0], command, dict(os.environ))
+        except BaseException as error:
+            with contextlib.suppress(OSError):  # after a `y` this takes it back, unless the program already runs
+                os.write(report, f"{type(error).__name__}: {error}".encode()[:_REASON_BYTES])
+            os._exit(1)
+        raise AssertionError("unreachable")
+
+    def _fork_tester(self, job: Job, fds: dict[str, int], report: int, link: socket.socket) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            nothing = os.open("/dev/null", os.O_RDWR)
+            request = json.loads(_content(fds["test"]))
+            layout = {"stdin": nothing, "stdout": nothing, "stderr": nothing, "results": fds["verdict"]}
+            report = self._arrange(layout, report, link)
+            self._confine(isolation.Limits(**job.limits), isolation.Freedom(), True)
+            os.write(report, b"y")
+            os.closerange(channel.CHANNEL_FD + 1, _MAX_FD)
+            os._exit(harness.run(request))
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                os.write(report, f"{type(error).__name__}: {error}".encode()[:_REASON_BYTES])
+            os._exit(1)
+        raise AssertionError("unreachable")
+
+    def _arrange(self, layout: dict[str, int], report: int, link: socket.socket | None) -> int:
+        """Give a child its descriptors 0 to 3, and 4 for the channel; `report` is moved out of their way."""
+        isolation.follow_parent()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.setsid()
+        report = isolation.move_up(report)
+        sources = [isolation.move_up(fd) for fd in layout.values()]
+        if link is not None:
+            sources.append(isolation.move_up(link.fileno()))
+        for target, fd in enumerate(sources):
+            os.dup2(fd, target)
+        with contextlib.suppress(OSError):  # when memory runs out, this process goes and not the fork server
+            os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC), b"1000")
+        os.chdir(self._places.scratch)
+        random.seed(0)  # forking has seeded it anew; the same program shall see the same numbers
+        return report
+
+    def _confine(self, limits: isolation.Limits, freedom: isolation.Freedom, tester: bool) -> None:
+        for layer, apply in self._confinement.layers(limits, freedom, tester).items():
+            if layer in self._active:
+                apply()
+
+    def _reap_all(self, pid: int, tester: int | None) -> tuple[int, float, float]:
+        """Kill whatever is left of a run, descendants included, until no child remains.
+
+        Returns:
+            Wait status of the run's first process, CPU seconds of all its processes, MiB of the largest.
+        """
+        status, cpu_s, memory = 0, 0.0, 0
+        while True:
+            self._kill_all(pid)
+            try:
+                found, found_status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return status, cpu_s, memory / 1024
+            if found == 0:
+                time.sleep(0.0005)
+                continue
+            if found != tester:
+                cpu_s += usage.ru_utime + usage.ru_stime
+                memory = max(memory, usage.ru_maxrss)
+            if found == pid:
+                status = found_status
+
+    def _kill_all(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self._alone:
+                os.kill(-1, signal.SIGKILL)
+            else:
+                for victim in _children():
+                    os.kill(victim, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
 
 
 def _wait(pid: int, control: socket.socket, deadline: float) -> bool:
@@ -119,37 +300,14 @@ def _wait(pid: int, control: socket.socket, deadline: float) -> bool:
             pause = left if exited else min(left, _POLL_S)
             readable, _, _ = select.select([control.fileno(), *exited], [], [], pause)
             if control.fileno() in readable:  # nothing is sent during a run: the server hung up
-                _reap_all(pid)
+                for victim in (-1,) if os.getpid() == 1 else _children():
+                    os.kill(victim, signal.SIGKILL)
                 os._exit(0)
             if readable or (not exited and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
                 return True
     finally:
         for fd in exited:
             os.close(fd)
-
-
-def _reap_all(pid: int) -> tuple[int, float]:
-    """Kill whatever is left of a run, descendants included, until no child remains.
-
-    Returns:
-        Wait status of the run's first process, CPU seconds of all its processes.
-    """
-    status, cpu_s = 0, 0.0
-    while True:
-        for victim in _children():
-            os.kill(victim, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        try:
-            found, found_status, usage = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            return status, cpu_s
-        if found == 0:
-            time.sleep(0.001)
-            continue
-        cpu_s += usage.ru_utime + usage.ru_stime
-        if found == pid:
-            status = found_status
 
 
 def _children() -> list[int]:
@@ -160,44 +318,13 @@ def _children() -> list[int]:
         return []
 
 
-def _child(
-    fds: list[int],
-    report_ready: int,
-    limits: isolation.Limits,
-    scratch: str,
-    uid: int | None,
-    active: frozenset[str],
-) -> None:
-    """Confine this process and run the program; never returns."""
-    try:
-        isolation.follow_parent()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.setsid()
-        fds = [_move_up(fd) for fd in fds]
-        report_ready = _move_up(report_ready)
-        for target, fd in zip((_REQUEST_FD, 0, 1, 2, harness.RESULT_FD), fds, strict=True):
-            os.dup2(fd, target)
-        request = _read_request()
-        os.chdir(scratch)
-        os.environ.clear()
-        os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin", LANG="C.UTF-8")
-        for layer, apply in isolation.layers(scratch, uid, limits).items():
-            if layer in active:
-                apply()
-        os.write(report_ready, b"y")
-        os.closerange(_REQUEST_FD, _MAX_FD)
-        os._exit(harness.run(request))
-    except BaseException:  # before the report this means "not confined", after it the program broke the harness
-        os._exit(1)
+def _content(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
-def _move_up(fd: int) -> int:
-    """A copy of `fd` out of the way of the numbers the program gets."""
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
-
-
-def _read_request() -> dict[str, Any]:
-    os.lseek(_REQUEST_FD, 0, os.SEEK_SET)
-    with open(_REQUEST_FD, "rb", closefd=False) as file:
-        request: dict[str, Any] = json.loads(file.read())
-    return request
+def _read_all(fd: int) -> bytes:
+    parts = []
+    while part := os.read(fd, 4096):
+        parts.append(part)
+    os.close(fd)
+    return b"".join(parts)

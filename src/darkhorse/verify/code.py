@@ -1,24 +1,38 @@
-"""Programs judged by running them on tests in the sandbox. Comparison happens here; the sandbox knows no answers."""
+"""Programs judged by running them on tests in the sandbox. The programs never see the answers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError, model_validator
 
 from darkhorse.chat.reasoning import Response
 from darkhorse.sandbox.client import SandboxClient, SandboxUnavailable
-from darkhorse.sandbox.protocol import MAX_CODE_CHARACTERS, Call, CallResult, RunLimits
+from darkhorse.sandbox.protocol import (
+    MAX_SOURCE_CHARACTERS,
+    AssertTest,
+    CallTest,
+    Checker,
+    JudgeRequest,
+    Language,
+    RunLimits,
+    StdinTest,
+    TestOutcome,
+)
 from darkhorse.sandbox.values import plain
 from darkhorse.tasks.task import Task
 from darkhorse.verify.registry import Context, register
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
-_PYTHON = ("python", "py", "python3")
+_FENCES: dict[str, Language] = {
+    "python": "python", "py": "python", "python3": "python", "c": "c", "cpp": "cpp", "c++": "cpp", "cc": "cpp",
+    "javascript": "javascript", "js": "javascript", "node": "javascript", "bash": "bash", "sh": "bash",
+    "shell": "bash", "rust": "rust", "rs": "rust", "go": "go", "golang": "go", "java": "java",
+}  # fmt: skip
 _SHOWN_CHARACTERS = 120
 
 
-class CallTest(BaseModel):
+class TruthCall(BaseModel):
     """Arguments of one call and the value it must return."""
 
     args: list[Any]
@@ -30,7 +44,7 @@ class CallTest(BaseModel):
         return plain(test)
 
 
-class StdinTest(BaseModel):
+class TruthText(BaseModel):
     """Text for standard input and the text standard output must hold."""
 
     input: str
@@ -38,28 +52,43 @@ class StdinTest(BaseModel):
 
 
 class CodeTruth(BaseModel):
-    """What the `code` verifier needs: a function's name with calls of it, or texts for a whole program.
+    """What the `code` verifier needs: calls of a function, texts for a whole program, or code that asserts.
 
-    `limits` of the task go before those of the recipe's `[sandbox]`.
+    Attributes:
+        entry_point: name of the function, or `Class.method`, that `tests` call.
+        tests: calls.
+        stdin_tests: texts.
+        asserts: pieces of Python that assert something about the program's functions.
+        languages: those an answer may be written in; the first one is that of a block that names none.
+        checker: how outputs and values are compared (`darkhorse.sandbox.protocol.Checker`).
+        scoring: `all`: every test must pass; `share`: the score is the share that does.
+        limits: go before those of the recipe's `[sandbox]`.
     """
 
     entry_point: str | None = None
-    tests: list[CallTest] = []
-    stdin_tests: list[StdinTest] = []
+    tests: list[TruthCall] = []
+    stdin_tests: list[TruthText] = []
+    asserts: list[str] = []
+    languages: list[Language] = ["python"]
+    checker: Checker = Checker()
+    scoring: Literal["all", "share"] = "all"
     limits: RunLimits | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> CodeTruth:
-        if self.stdin_tests and self.tests:
-            raise ValueError("give 'tests' or 'stdin_tests', not both")
-        if not self.stdin_tests and not (self.entry_point and self.tests):
-            raise ValueError("'entry_point' with 'tests', or 'stdin_tests', is missing or empty")
+        given = [name for name in ("tests", "stdin_tests", "asserts") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"give only one of {' and '.join(map(repr, given))}")
+        if not given or (self.tests and not self.entry_point):
+            raise ValueError("'entry_point' with 'tests', 'stdin_tests', or 'asserts' is missing or empty")
+        if not self.languages or (not self.stdin_tests and self.languages != ["python"]):
+            raise ValueError("'languages' is empty, or others than Python are named without 'stdin_tests'")
         return self
 
 
 @register("code")
 async def code(task: Task, response: Response, context: Context) -> Verdict:
-    """1 if the last Python block of the answer passes every test of `task.truth` (see `CodeTruth`), else 0.
+    """1 if the last code block of the answer passes every test of `task.truth` (see `CodeTruth`), else 0.
 
     Every test runs in a process of its own, so a program can neither count the tests nor carry state between them.
     Abstains when the truth is malformed or the sandbox cannot do its work.
@@ -70,117 +99,101 @@ async def code(task: Task, response: Response, context: Context) -> Verdict:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "truth"
         return Abstained(f"the task's truth is malformed at '{where}': {first['msg']}")
-    program = extract_code(response.answer)
-    if program is None:
-        return Scored(0.0, "The answer holds no code block.", {"gate": "code_block"})
-    if len(program) > MAX_CODE_CHARACTERS or not _encodes(program):
-        return Scored(0.0, "The code block is not a usable program text.", {"gate": "code_block"})
+    found = extract_code(response.answer, truth.languages)
+    if found is None:
+        return Scored(0.0, "The answer holds no code block.", {"gate": "no_code"})
+    language, program = found
+    if len(program) > MAX_SOURCE_CHARACTERS or not _encodes(program):
+        return Scored(0.0, "The code block is not a usable program text.", {"gate": "no_code"})
     if context.sandbox is None:
         return Abstained("no sandbox is configured to run the program")
     try:
-        return await _judge(context.sandbox, program, truth, truth.limits or context.limits)
+        request = JudgeRequest(
+            source=program,
+            language=language,
+            tests=_tests(truth),
+            checker=truth.checker,
+            limits=truth.limits or context.limits or RunLimits(),
+        )
+        return await _judge(context.sandbox, request, truth.scoring)
+    except ValidationError as error:
+        return Abstained(f"the task's tests cannot be run: {error.errors()[0]['msg']}")
     except SandboxUnavailable as error:
         return Abstained(str(error))
 
 
-def extract_code(answer: str) -> str | None:
-    """The last ```` ```python ```` block of a text, else its last block without a language; None without either.
+def extract_code(answer: str, languages: list[Language] | None = None) -> tuple[Language, str] | None:
+    """The last fenced block of a text in one of the languages, else its last block without a language, as one in the
+    first of them (Python where none are given); None without either.
 
     A block that the text ends before closing counts.
     """
+    wanted: list[Language] = languages or ["python"]
     blocks: list[tuple[str, str]] = []
-    language: str | None = None
+    fence: str | None = None
     lines: list[str] = []
     for line in answer.splitlines():
         stripped = line.strip()
-        if language is None and stripped.startswith("```"):
-            language, lines = stripped.lstrip("`").strip().lower(), []
-        elif language is not None and stripped == "```":
-            blocks.append((language, "\n".join(lines)))
-            language = None
-        elif language is not None:
+        if fence is None and stripped.startswith("```"):
+            fence, lines = stripped.lstrip("`").strip().lower(), []
+        elif fence is not None and stripped == "```":
+            blocks.append((fence, "\n".join(lines)))
+            fence = None
+        elif fence is not None:
             lines.append(line)
-    if language is not None:
-        blocks.append((language, "\n".join(lines)))
-    for wanted in (_PYTHON, ("",)):
-        matching = [block for found, block in blocks if found in wanted]
-        if matching:
-            return matching[-1] + "\n"
-    return None
+    if fence is not None:
+        blocks.append((fence, "\n".join(lines)))
+    for found, block in reversed(blocks):
+        language = _FENCES.get(found)
+        if language in wanted:
+            return language, block + "\n"
+    unnamed = next((block for found, block in reversed(blocks) if not found), None)
+    return None if unnamed is None else (wanted[0], unnamed + "\n")
 
 
-def same(actual: Any, expected: Any) -> bool:
-    """Whether two JSON values are equal as Python sees them, except that an expected boolean is matched only by one."""
-    if isinstance(expected, bool):
-        return isinstance(actual, bool) and actual is expected
-    if isinstance(expected, list):
-        return isinstance(actual, list) and len(actual) == len(expected) and all(map(same, actual, expected))
-    if isinstance(expected, dict):
-        return (
-            isinstance(actual, dict)
-            and actual.keys() == expected.keys()
-            and all(same(actual[key], value) for key, value in expected.items())
-        )
-    return bool(actual == expected)
+def _tests(truth: CodeTruth) -> list[StdinTest | CallTest | AssertTest]:
+    name = truth.entry_point or ""
+    return [
+        *(StdinTest(stdin=test.input, expected=test.output) for test in truth.stdin_tests),
+        *(CallTest(function=name, args=test.args, expected=test.expected) for test in truth.tests),
+        *(AssertTest(code=test) for test in truth.asserts),
+    ]
 
 
-def same_output(actual: str, expected: str) -> bool:
-    """Whether two outputs agree line by line, trailing white space and trailing empty lines aside."""
-    return _lines(actual) == _lines(expected)
+async def _judge(sandbox: SandboxClient, request: JudgeRequest, scoring: str) -> Verdict:
+    result = await sandbox.judge(request)
+    passed = sum(outcome.status == "accepted" for outcome in result.tests)
+    detail = {"passed": passed, "tests": len(result.tests)}
+    if result.accepted:
+        return Scored(1.0, f"All {passed} tests passed.", detail)
+    failures = zip(request.tests, result.tests, strict=True)
+    test, outcome = next((test, outcome) for test, outcome in failures if outcome.status == result.status)
+    undecided = any(outcome.status == "infrastructure_error" for outcome in result.tests)
+    if result.status == "infrastructure_error" or (scoring == "share" and undecided):
+        return Abstained(next(one.message for one in result.tests if one.status == "infrastructure_error"))
+    reason = f"{_subject(test)} {_verb(outcome)}" if result.compile is None or result.compile.ok else outcome.message
+    return Scored(passed / len(result.tests) if scoring == "share" else 0.0, reason, detail)
 
 
-async def _judge(sandbox: SandboxClient, program: str, truth: CodeTruth, limits: RunLimits) -> Verdict:
-    if truth.stdin_tests:
-        inputs = [test.input for test in truth.stdin_tests]
-        results = (await sandbox.run(program, stdin=inputs, limits=limits)).results
-        problems = [_output_problem(test, result) for test, result in zip(truth.stdin_tests, results, strict=True)]
-    else:
-        name = truth.entry_point or ""
-        calls = [Call(function=name, args=test.args) for test in truth.tests]
-        results = (await sandbox.run(program, calls=calls, limits=limits, fresh_process=True)).results
-        problems = [_call_problem(name, test, result) for test, result in zip(truth.tests, results, strict=True)]
-    failures = [problem for problem in problems if problem is not None]
-    detail = {"passed": len(problems) - len(failures), "tests": len(problems)}
-    if failures:
-        return Scored(0.0, failures[0], detail)
-    return Scored(1.0, f"All {len(problems)} tests passed.", detail)
+def _subject(test: StdinTest | CallTest | AssertTest) -> str:
+    if isinstance(test, StdinTest):
+        return f"on input {_show(test.stdin)} the program"
+    if isinstance(test, CallTest):
+        return f"{test.function}({', '.join(_show(value) for value in test.args)})"
+    return f"the test {_show(test.code.strip())}"
 
 
-def _call_problem(name: str, test: CallTest, result: CallResult) -> str | None:
-    call = f"{name}({', '.join(_show(value) for value in test.args)})"
-    if result.status != "ok":
-        return f"{call} {_failure(result)}"
-    if not same(result.value, test.expected):
-        return f"{call} returned {_show(result.value)}, expected {_show(test.expected)}"
-    return None
-
-
-def _output_problem(test: StdinTest, result: CallResult) -> str | None:
-    subject = f"on input {_show(test.input)} the program"
-    if result.status != "ok":
-        return f"{subject} {_failure(result)}"
-    if not same_output(result.stdout, test.output):
-        return f"{subject} printed {_show(result.stdout)}, expected {_show(test.output)}"
-    return None
-
-
-def _failure(result: CallResult) -> str:
-    if result.status == "timeout":
-        return "timed out"
-    if result.status == "memory":
+def _verb(outcome: TestOutcome) -> str:
+    if outcome.status in ("wrong_answer", "time_limit") or outcome.message.startswith("returned "):
+        return outcome.message
+    if outcome.status == "memory_limit":
         return "ran out of memory"
-    if result.status == "unserialisable":
-        return f"returned something that is not a plain value ({result.error})"
-    return f"{'failed' if result.status == 'error' else result.status.replace('_', ' ')}: {result.error}"
+    return f"failed: {outcome.message}"
 
 
 def _show(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-
-
-def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
 def _encodes(text: str) -> bool:

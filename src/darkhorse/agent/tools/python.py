@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from darkhorse.agent.tools.base import function_schema, text_argument
-from darkhorse.sandbox.client import SandboxClient
-from darkhorse.sandbox.protocol import MAX_CODE_CHARACTERS, CallResult, RunLimits
+from darkhorse.sandbox.client import SandboxClient, SandboxUnavailable
+from darkhorse.sandbox.protocol import MAX_SOURCE_CHARACTERS, ExecuteRequest, ExecuteResult, RunLimits
 from darkhorse.types import ToolSchema
 
 
@@ -48,21 +48,23 @@ class Python:
         code = text_argument(arguments, "code")
         if code is None:
             return 'Error: python needs {"code": "..."}'
-        if len(code) > MAX_CODE_CHARACTERS:
+        if len(code) > MAX_SOURCE_CHARACTERS:
             return "Error: the code is too long"
         try:
             code.encode()
         except UnicodeEncodeError:
             return "Error: the code is not valid Unicode"
-        answer = await self._sandbox.run(code, limits=self._limits, interactive=True)
-        return _shorten(_describe(answer.results[0]), self._max_characters)
+        answer = await self._sandbox.execute(ExecuteRequest(source=code, limits=self._limits, interactive=True))
+        if answer.status == "infrastructure_error":
+            raise SandboxUnavailable(answer.message)
+        return _shorten(_describe(answer), self._max_characters)
 
 
-def _describe(result: CallResult) -> str:
+def _describe(result: ExecuteResult) -> str:
     output = result.stdout.strip("\n")
-    if result.status == "ok":
+    if result.status == "accepted":
         return output or "(no output)"
-    error = f"Error: {result.error or result.status}"
+    error = f"Error: {result.message or result.status}"
     return f"{output}\n{error}" if output else error
 
 
