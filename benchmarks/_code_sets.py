@@ -48,10 +48,9 @@ def _humaneval() -> Iterator[Reference]:
 
 def _mbpp() -> Iterator[Reference]:
     for row in _rows("mbpp/mbpp.jsonl"):
-        tests = [_assert(f"{row['test_setup_code']}\n{test}") for test in row["test_list"]]
         names = [node.name for node in ast.parse(row["code"]).body if isinstance(node, ast.FunctionDef)]
-        used = [name for name in names if any(name in test for test in row["test_list"])]
-        function = used[-1] if used else names[-1]
+        function = [name for name in names if any(name in test for test in row["test_list"])][-1]
+        tests = [_assert(f"{row['test_setup_code']}\n{test}", function) for test in row["test_list"]]
         yield Reference("MBPP", str(row["task_id"]), row["code"], tests, function)
 
 
@@ -63,8 +62,8 @@ def _leetcode() -> Iterator[Reference]:
         yield Reference("LeetCode", row["task_id"], source, [_assert(code)], function)
 
 
-def _assert(code: str) -> dict[str, Any]:
-    return {"type": "assert", "code": code}
+def _assert(code: str, *names: str) -> dict[str, Any]:
+    return {"type": "assert", "code": code, "names": list(names)}
 
 
 def _without(prompt: str, function: str) -> str:

@@ -3,7 +3,7 @@
 Judges the reference solutions of HumanEval, MBPP, MBPP+ and the LeetCode test set, and three mutants of each: one
 integer constant that is off by one, an answer that lost its last element, and an answer of another type. A mutant that
 answers as the reference does on all tests of its data set cannot be rejected by anyone; it counts as accepted here all
-the same.
+the same. Programs of the LeetCode set import `sortedcontainers`, which must be installed.
 
     DARKHORSE_DATA=... python benchmarks/sandbox_mutants.py --json benchmarks/results/sandbox_mutants.json
 """
@@ -26,7 +26,7 @@ from _writing import write_json
 from darkhorse.sandbox.client import SandboxClient, SandboxProcess
 from darkhorse.sandbox.protocol import ExecuteRequest, JudgeRequest, JudgeResult, RunLimits
 
-LIMITS = RunLimits(wall_s=20, cpu_s=20, memory_mb=1024, output_kb=1024)
+LIMITS = RunLimits(wall_s=60, cpu_s=60, memory_mb=1024, output_kb=1024)
 _TRUNCATE = "value[:-1] if isinstance(value, (list, tuple, str)) and value else None"
 _RETYPE = "list(value) if isinstance(value, str) else str(value)"
 
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="judge only the first so many references")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with SandboxProcess() as client:
+    with SandboxProcess(packages=("sortedcontainers",)) as client:
         found = asyncio.run(main_async(client, options.limit))
     table = Table("suite", "references accepted", "off by one rejected", "truncated rejected", "wrong type rejected")
     for name, suite in found["suites"].items():

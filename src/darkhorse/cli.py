@@ -163,6 +163,9 @@ def sandbox(
         Isolation, typer.Option(help="Level to keep; auto is the strongest this machine allows, but not minimal.")
     ] = "auto",
     max_waiting: Annotated[int, typer.Option(min=1, help="Runs that may wait before more are refused.")] = 10_000,
+    package: Annotated[
+        list[str] | None, typer.Option(help="Installed package that Python programs may import; repeat for more.")
+    ] = None,
     token: Annotated[
         str | None, typer.Option(envvar="DARKHORSE_SANDBOX_TOKEN", help="What clients must send as a bearer token.")
     ] = None,
@@ -171,7 +174,8 @@ def sandbox(
     from darkhorse.sandbox.server import serve
     from darkhorse.sandbox.service import ServiceOptions, default_workers
 
-    serve(host, port, ServiceOptions(workers or default_workers(), isolation, max_waiting), token)
+    options = ServiceOptions(workers or default_workers(), isolation, max_waiting, tuple(package or ()))
+    serve(host, port, options, token)
 
 
 @app.command()

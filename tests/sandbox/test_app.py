@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +17,7 @@ import pytest
 
 from darkhorse.errors import UserError
 from darkhorse.sandbox import server
-from darkhorse.sandbox.client import SandboxClient, SandboxUnavailable
+from darkhorse.sandbox.client import SandboxClient, SandboxProcess, SandboxUnavailable
 from darkhorse.sandbox.isolation import LEVELS
 from darkhorse.sandbox.protocol import ExecuteRequest, RunLimits
 from darkhorse.sandbox.service import chosen_level
@@ -154,6 +153,16 @@ def test_a_level_that_cannot_be_kept_is_refused(capsys: pytest.CaptureFixture[st
     assert chosen_level("minimal", bare) == "minimal"
 
 
+def test_packages_are_importable_on_demand() -> None:
+    source = "import idna\nprint(idna.encode('é.x').decode())"
+    with SandboxProcess(workers=1, packages=("idna",)) as client:
+        assert asyncio.run(client.execute(ExecuteRequest(source=source))).stdout == "xn--9ca.x\n"
+        other = asyncio.run(client.execute(ExecuteRequest(source="import httpx")))
+        assert "No module named" in other.message
+    with pytest.raises(SandboxUnavailable, match="'nothing_of_that_name' is not installed"):
+        SandboxProcess(workers=1, packages=("nothing_of_that_name",)).start()
+
+
 def test_sandbox_fusion_call(client: SandboxClient) -> None:
     good = post(client, "/run_code", language="python", code="print(input())", stdin="hi").json()
     assert good["status"] == "Success"
@@ -188,9 +197,7 @@ def test_the_official_client_of_sandbox_fusion(client: SandboxClient) -> None:
     assert "x" in answer.compile_result.stderr
 
 
-def test_a_killed_server_comes_back_for_a_patient_client(tmp_path: Path) -> None:
-    from darkhorse.sandbox.client import SandboxProcess
-
+def test_a_killed_server_comes_back_for_a_patient_client() -> None:
     with SandboxProcess(workers=2) as client:
         process = next(iter(_owners(client.url)))
 

@@ -37,6 +37,7 @@ def test_calls(judge: Judge) -> None:
         ("'x' * (1 << 20)", "x" * (1 << 20)),
         ("eval('[' * 90 + ']' * 90)", json.loads("[" * 90 + "]" * 90)),
         ("(1, [True, None, 1.5, 'é'], {1: 2**70})", [1, [True, None, 1.5, "é"], {"1": 2**70}]),
+        ("__import__('collections').Counter({True: 1, None: 2, 1.5: 3})", {"true": 1, "null": 2, "1.5": 3}),
     ],
 )
 def test_extreme_values_arrive(judge: Judge, expression: str, value: Any) -> None:
@@ -79,6 +80,7 @@ def test_what_follows_a_failure(judge: Judge) -> None:
         ("'\\ud800'", "runtime_error"),
         ("10**5000", "runtime_error"),
         ("{1: 0, '1': 0}", "runtime_error"),
+        ("{(1,): 0}", "runtime_error"),
         ("f()", "runtime_error"),
         ("1/0", "runtime_error"),
         ("bytearray(1 << 40)", "memory_limit"),
@@ -243,6 +245,12 @@ def test_assertions_that_fail(judge: Judge, source: str, code: str, status: str)
     result = judge(source, asserting(code))
     assert statuses(result) == [status]
     assert result.tests[0].message
+
+
+def test_built_in_names_are_the_programs_only_on_demand(judge: Judge) -> None:
+    source = "def sum(a, b): return 3\ndef len(x): return 7\ndef f(x, kind): return kind(x)"
+    assert judge(source, {**asserting("assert sum(1, 2) == 3"), "names": ["sum"]}).accepted
+    assert judge(source, asserting("assert len([1]) == 1\nassert f('3', int) == 3")).accepted
 
 
 def test_checkers(judge: Judge) -> None:

@@ -112,12 +112,12 @@ def test_what_does_not_end_is_refused() -> None:
             Codec().encode(value)
 
 
-@pytest.mark.parametrize("value", [object(), type("I", (int,), {})(3), lambda: 0, "\ud800", 10**5000, iter([])])
-def test_other_values_stay_where_they_are(value: Any) -> None:
-    with pytest.raises(Unserialisable):
-        Codec().encode(value)
-    with pytest.raises(Unserialisable):
-        plain(value)
+def test_other_values_stay_where_they_are() -> None:
+    for value in (object(), type("I", (int,), {})(3), lambda: 0, "\ud800", 10**5000, iter([])):
+        with pytest.raises(Unserialisable):
+            Codec().encode(value)
+        with pytest.raises(Unserialisable):
+            plain(value)
 
 
 json_values = st.recursive(

@@ -52,7 +52,7 @@ def _sandbox(settings: SandboxConfig) -> Iterator[SandboxClient]:
     if settings.url is not None:
         yield SandboxClient(settings.url, token=settings.token)
         return
-    process = SandboxProcess(settings.workers, settings.port, settings.isolation)
+    process = SandboxProcess(settings.workers, settings.port, settings.isolation, tuple(settings.packages))
     try:
         client = process.start()
     except SandboxUnavailable as error:

@@ -17,6 +17,8 @@ class SandboxConfig(Settings):
     """What that server wants to be told (its `DARKHORSE_SANDBOX_TOKEN`)."""
     isolation: Isolation = "auto"
     """Level of isolation the server must keep; `auto` is the strongest the machine allows, but never `minimal`."""
+    packages: list[str] = Field(default_factory=list)
+    """Installed packages that Python programs may import, for the server the run starts."""
     port: int = Field(default=0, ge=0, le=65535)
     """Port of the server the run starts; 0 takes a free one."""
     workers: int = Field(default=2, ge=1)

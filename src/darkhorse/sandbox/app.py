@@ -123,7 +123,7 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
     @app.get("/v1/health")
     async def health() -> Health:
         """The level of isolation and its layers, the languages, how much is under way."""
-        return service.health()
+        return await asyncio.to_thread(service.health)  # the first one asks compilers for their versions
 
     @app.get("/metrics")
     async def prometheus() -> Response:

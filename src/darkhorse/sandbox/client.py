@@ -145,11 +145,14 @@ class SandboxProcess:
     Args:
         workers: processes it runs at once; 0 for one a core.
         port: where it listens; 0 for any free port.
-        isolation: level it must keep (`darkhorse.sandbox.service.Isolation`).
+        isolation: level it must keep (`darkhorse.types.Isolation`).
+        packages: installed ones that Python programs may import.
     """
 
-    def __init__(self, workers: int = 0, port: int = 0, isolation: str = "auto") -> None:
-        self._workers, self._port, self._isolation = workers, port, isolation
+    def __init__(
+        self, workers: int = 0, port: int = 0, isolation: str = "auto", packages: tuple[str, ...] = ()
+    ) -> None:
+        self._workers, self._port, self._isolation, self._packages = workers, port, isolation, packages
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -188,6 +191,7 @@ class SandboxProcess:
         command = [sys.executable, "-P", "-m", "darkhorse.sandbox.server", "--until-stdin-closes"]
         search_path = [_PACKAGE_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         settings = ["--workers", str(self._workers), "--port", str(self._port), "--isolation", self._isolation]
+        settings += [word for name in self._packages for word in ("--package", name)]
         process = subprocess.Popen(
             [*command, *settings],
             stdin=subprocess.PIPE,

@@ -54,7 +54,8 @@ def run(request: dict[str, Any]) -> int:
 
     Args:
         request: `mode` (`script`, `call`, `serve` the program to a test, or `test` it), `code`, `nonce`; for a script
-            `interactive` (print the last expression's value), for a call `function`, `args` and `kwargs`.
+            `interactive` (print the last expression's value), for a call `function`, `args` and `kwargs`, for a test
+            `names`.
 
     Returns:
         The exit status the process should have.
@@ -124,7 +125,7 @@ def _served(request: dict[str, Any]) -> int:
 
 
 def _tested(request: dict[str, Any]) -> int:
-    _record(request, **tester.run(request["code"]))
+    _record(request, **tester.run(request["code"], request["names"]))
     return 0
 
 

@@ -183,7 +183,7 @@ async def _assert(pool: Pool, program: Program, request: JudgeRequest, test: Ass
         Work(
             request.limits,
             request={"mode": "serve", "code": program.source},
-            test={"mode": "test", "code": test.code},
+            test={"mode": "test", "code": test.code, "names": test.names},
         )
     )
     found = execution.verdict

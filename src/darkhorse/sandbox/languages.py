@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _COMPILER_S = 30.0
 _PUBLIC_CLASS = re.compile(
@@ -21,7 +21,7 @@ class Toolchain:
     """What carries out programs of one compiled or interpreted language other than Python.
 
     Attributes:
-        version: what the compiler or interpreter calls itself.
+        version_command: command that tells the version of the compiler or interpreter.
         source_name: from the source to the name of its file.
         compile: command that compiles the file named in place of `{source}`; None where nothing is compiled.
         artifacts: files that compiling makes; a `*` at the front stands for any name.
@@ -32,14 +32,19 @@ class Toolchain:
         folders: folders outside the usual ones that it needs.
     """
 
-    version: str
+    version_command: tuple[str, ...]
     source_name: Callable[[str], str]
     run: Callable[[str, int], list[str]]
     compile: tuple[str, ...] | None = None
     artifacts: tuple[str, ...] = ()
     processes: bool = False
     reserves: bool = False
-    folders: tuple[str, ...] = field(default=())
+    folders: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """What the compiler or interpreter calls itself; asks it the first time."""
+        return _output(*self.version_command).split("\n")[0]
 
 
 def toolchains() -> dict[str, Toolchain]:
@@ -52,7 +57,7 @@ def _native(name: str, command: str, source: str, options: tuple[str, ...]) -> T
     if compiler is None:
         return None
     return Toolchain(
-        version=_version(compiler, "--version"),
+        version_command=(compiler, "--version"),
         source_name=lambda _: source,
         compile=(compiler, *options, "-o", "program", "{source}", *(("-lm",) if name == "c" else ())),
         artifacts=("program",),
@@ -67,7 +72,7 @@ def _rust() -> Toolchain | None:
     if not root or not os.access(compiler, os.X_OK) or _find("cc") is None:
         return None
     return Toolchain(
-        version=_version(compiler, "--version"),
+        version_command=(compiler, "--version"),
         source_name=lambda _: "main.rs",
         compile=(compiler, "--edition", "2021", "-O", "-o", "program", "{source}"),
         artifacts=("program",),
@@ -82,7 +87,7 @@ def _go() -> Toolchain | None:
     if not root:
         return None
     return Toolchain(
-        version=_version(os.path.join(root, "bin", "go"), "version"),
+        version_command=(os.path.join(root, "bin", "go"), "version"),
         source_name=lambda _: "main.go",
         compile=(os.path.join(root, "bin", "go"), "build", "-o", "program", "{source}"),
         artifacts=("program",),
@@ -101,7 +106,7 @@ def _java() -> Toolchain | None:
     settings = os.path.realpath(os.path.join(root, "conf", "security", "java.security"))  # Debian keeps them in /etc
     quiet = ("-XX:-UsePerfData", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss64m")
     return Toolchain(
-        version=_version(runtime, "--version"),
+        version_command=(runtime, "--version"),
         source_name=lambda source: f"{java_file(source)}.java",
         compile=(compiler, "-J-XX:-UsePerfData", "-J-XX:+UseSerialGC", "-J-Xmx512m", "-d", ".", "{source}"),
         artifacts=("*.class",),
@@ -118,7 +123,7 @@ def _javascript() -> Toolchain | None:
     if node is None:
         return None
     return Toolchain(
-        version=_version(node, "--version"),
+        version_command=(node, "--version"),
         source_name=lambda _: "main.js",
         run=lambda _, memory: [node, f"--max-old-space-size={max(32, memory // 2)}", "{program}/main.js"],
         reserves=True,
@@ -131,7 +136,7 @@ def _bash() -> Toolchain | None:
     if shell is None:
         return None
     return Toolchain(
-        version=_version(shell, "--version"),
+        version_command=(shell, "--version"),
         source_name=lambda _: "main.sh",
         run=lambda _source, _memory: [shell, "{program}/main.sh"],
         processes=True,
@@ -165,10 +170,6 @@ def java_main(source: str) -> str:
 def _find(command: str) -> str | None:
     path = shutil.which(command)
     return os.path.realpath(path) if path else None
-
-
-def _version(*command: str) -> str:
-    return _output(*command).split("\n")[0]
 
 
 @functools.cache

@@ -115,10 +115,14 @@ class CallTest(_Message):
 
 
 class AssertTest(_Message):
-    """Code that asserts. It runs in a process of its own; names it does not define are the program's. Python only."""
+    """Code that asserts. It runs in a process of its own; names it does not define are the program's. Python only.
+
+    `names` are the program's although Python has something of that name: a program may not take Python's place unasked.
+    """
 
     type: Literal["assert"] = "assert"
     code: str = Field(max_length=MAX_SOURCE_CHARACTERS)
+    names: list[str] = Field([], max_length=100)
 
 
 Test = Annotated[StdinTest | CallTest | AssertTest, Field(discriminator="type")]

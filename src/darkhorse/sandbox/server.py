@@ -118,9 +118,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=0, help="programs at once (default: one a core)")
     parser.add_argument("--isolation", choices=get_args(Isolation), default="auto", help="level to keep")
     parser.add_argument("--max-waiting", type=int, default=ServiceOptions(1).max_waiting, help="then 429")
+    parser.add_argument("--package", action="append", default=[], help="installed one that programs may import")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input ends")
     given = parser.parse_args(arguments)
-    options = ServiceOptions(given.workers or default_workers(), given.isolation, given.max_waiting)
+    workers = given.workers or default_workers()
+    options = ServiceOptions(workers, given.isolation, given.max_waiting, tuple(given.package))
     try:
         serve(given.host, given.port, options, os.environ.get(TOKEN_VARIABLE) or None, given.until_stdin_closes)
     except UserError as error:

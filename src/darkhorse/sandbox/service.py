@@ -27,12 +27,14 @@ class ServiceOptions:
     Attributes:
         workers: runs at once.
         isolation: level to keep; `auto` is the strongest the machine allows, but not `minimal`.
+        packages: installed ones that Python programs may import.
         max_waiting: runs that may wait before more are refused.
     """
 
     workers: int
     isolation: Isolation = "auto"
     max_waiting: int = 10_000
+    packages: tuple[str, ...] = ()
 
 
 class Service:
@@ -57,7 +59,10 @@ class Service:
         """
         self._toolchains = await asyncio.to_thread(toolchains)
         folders = {path for found in self._toolchains.values() for path in found.folders if not _is_system(path)}
-        runtime = Runtime(readable=tuple(sorted(folders)))
+        packages = [_package(name) for name in self.options.packages]
+        readable = (*sorted(folders), *(path for files, _ in packages for path in files))
+        search = tuple(dict.fromkeys(folder for _, folder in packages))
+        runtime = Runtime(readable, self.options.packages, search)
         self.pool = Pool(self.options.workers, runtime, self.options.max_waiting)
         await self.pool.start()
         self.level = chosen_level(self.options.isolation, self.pool.layers)
@@ -103,12 +108,11 @@ class Service:
         return await asyncio.shield(self._numpy)
 
     async def _start_numpy(self) -> Pool:
-        found = importlib.util.find_spec("numpy")
-        if found is None or found.origin is None:
-            raise PoolError("NumPy is not installed beside the sandbox")
-        packages = Path(found.origin).parents[1]
-        readable = tuple(str(path) for path in (packages / "numpy", packages / "numpy.libs") if path.exists())
-        runtime = Runtime(readable, ("numpy", "numpy.linalg", "numpy.random", "numpy.fft"), (str(packages),))
+        try:
+            readable, folder = _package("numpy")
+        except UserError as error:
+            raise PoolError(str(error)) from error
+        runtime = Runtime(tuple(readable), ("numpy", "numpy.linalg", "numpy.random", "numpy.fft"), (folder,))
         pool = Pool(self.options.workers, runtime, self.options.max_waiting, _NUMPY_SLOTS)
         try:
             await pool.start()
@@ -141,6 +145,22 @@ def chosen_level(wanted: str, layers: dict[str, str]) -> str:
             f"{remedy} run where namespaces may be created (root, or unprivileged user namespaces).",
         )
     return wanted
+
+
+def _package(name: str) -> tuple[list[str], str]:
+    """Where an installed package is, and the folder it is imported from.
+
+    Raises:
+        UserError: if it is not installed.
+    """
+    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    if found is None or found.origin is None or not Path(found.origin).is_file():
+        raise UserError(f"The package '{name}' is not installed beside the sandbox.", f"Install it: pip install {name}")
+    origin = Path(found.origin)
+    folder = origin.parent.parent if found.submodule_search_locations else origin.parent
+    libraries = folder / f"{name}.libs"  # where wheels keep what they link to
+    own = origin.parent if found.submodule_search_locations else origin
+    return [str(path) for path in (own, libraries) if path.exists()], str(folder)
 
 
 def default_workers() -> int:

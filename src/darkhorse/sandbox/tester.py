@@ -28,8 +28,8 @@ class ProgramEnded(BaseException):
     """The program's process is gone. Not an `Exception`: tests that expect some must not take this for one."""
 
 
-def run(code: str) -> dict[str, str]:
-    """Carry out a test against the program at the other end of the channel.
+def run(code: str, names: list[str]) -> dict[str, str]:
+    """Carry out a test against the program at the other end of the channel, whose `names` hide built-in ones.
 
     Returns:
         `status` (`accepted`, `wrong_answer`, `runtime_error`, `memory_limit`, `compile_error`, `ended` when the
@@ -49,7 +49,7 @@ def run(code: str) -> dict[str, str]:
         module = types.ModuleType("test")
         sys.modules["test"] = module
         bridge = _Bridge(module.__dict__)
-        module.__dict__.update(bridge.names(_foreign_names(tree)))
+        module.__dict__.update(bridge.names(_foreign_names(tree, names)))
         exec(compile(tree, FILENAME, "exec", dont_inherit=True), module.__dict__)
     except (ProgramEnded, channel.ChannelClosed) as error:
         return {"status": "ended", "message": str(error)}
@@ -86,8 +86,8 @@ def _line(error: BaseException) -> int:
     return line
 
 
-def _foreign_names(tree: ast.AST) -> list[str]:
-    """The names a test uses but neither defines nor finds among the built-in ones."""
+def _foreign_names(tree: ast.AST, wanted: list[str]) -> list[str]:
+    """The names a test uses but neither defines nor finds among the built-in ones, and those it wants anyhow."""
     used: set[str] = set()
     bound: set[str] = set()
     for node in ast.walk(tree):
@@ -101,7 +101,7 @@ def _foreign_names(tree: ast.AST) -> list[str]:
             bound.add((node.asname or node.name).partition(".")[0])
         elif isinstance(node, ast.ExceptHandler) and node.name:
             bound.add(node.name)
-    return sorted(name for name in used - bound if not hasattr(builtins, name))
+    return sorted(name for name in used - bound if name in wanted or not hasattr(builtins, name))
 
 
 class _Bridge:

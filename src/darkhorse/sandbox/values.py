@@ -20,6 +20,8 @@ MAX_NODES = 100_000
 TAG = "$"
 """Key that marks an object of JSON as a Python value JSON has no type for: `{"$": "set", "v": [1, 2]}`."""
 
+_DICTS = (collections.Counter, collections.OrderedDict, collections.defaultdict)
+_TYPES = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type(None))
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -30,8 +32,8 @@ class Unserialisable(ValueError):
 def plain(value: Any, depth: int = 0) -> Any:
     """A copy of `value` built of exact `None`, bool, int, float, str, list and dict objects.
 
-    Tuples become lists and integer keys become strings, as in `json.dumps`. Subclasses are refused: one with its own
-    `__eq__` could equal anything.
+    Tuples become lists, dicts of `collections` plain ones, and keys that are numbers, bools or None strings, as in
+    `json.dumps`. Other subclasses are refused: one with its own `__eq__` could equal anything.
 
     Raises:
         Unserialisable: for any other type, NaN and infinities, oversized integers, lone surrogates, too deep nesting.
@@ -50,7 +52,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     _check_depth(depth)
     if kind is list or kind is tuple:
         return [plain(item, depth + 1) for item in value]
-    if kind is dict:
+    if kind is dict or kind in _DICTS:
         copy = {_key(key): plain(item, depth + 1) for key, item in value.items()}
         if len(copy) != len(value):
             raise Unserialisable("two keys of the dict are equal as text")
@@ -62,8 +64,9 @@ class Codec:
     """Carries Python values between two processes as JSON, types kept: a tuple arrives as a tuple, a set as a set.
 
     Beyond JSON's own types it knows tuples, sets, byte strings, complex numbers, NaN and infinities, decimals,
-    fractions, dates, the containers of `collections`, and nodes of linked lists and binary trees (`val` and `next`, or
-    `val`, `left` and `right`), which arrive as objects of the other side's own `ListNode` and `TreeNode`.
+    fractions, dates, the built-in types themselves, the containers of `collections`, and nodes of linked lists and
+    binary trees (`val` and `next`, or `val`, `left` and `right`), which arrive as objects of the other side's own
+    `ListNode` and `TreeNode`.
 
     Args:
         keep: called with a value of any other type; returns the JSON that stands for it or raises `Unserialisable`.
@@ -104,8 +107,10 @@ class Codec:
         for name, (exact, take_apart, _) in _KINDS.items():
             if kind is exact:
                 return _tagged(name, self._encode_all(take_apart(value), depth))
-        if kind is collections.Counter or kind is collections.OrderedDict or kind is collections.defaultdict:
+        if kind in _DICTS:
             return _tagged(kind.__name__, self._pairs(value, depth))
+        if kind is type and value in _TYPES:
+            return _tagged("type", value.__name__)
         if kind.__name__ == "ListNode" and hasattr(value, "next"):
             return _tagged("ListNode", self._encode_all(linked_values(value), depth))
         if kind.__name__ == "TreeNode" and hasattr(value, "left"):
@@ -131,7 +136,7 @@ class Codec:
         name, content = value[TAG], value.get("v")
         try:
             return self._decode_tagged(name, content)
-        except (TypeError, ValueError, ArithmeticError, KeyError) as error:
+        except (TypeError, ValueError, ArithmeticError, LookupError, StopIteration) as error:
             raise Unserialisable(f"no {name} can be made of {str(content)[:80]}") from error
 
     def _decode_tagged(self, name: Any, content: Any) -> Any:
@@ -139,6 +144,8 @@ class Codec:
             return self._find(content)
         if name == "float":
             return _FLOATS[content]
+        if name == "type":
+            return next(kind for kind in _TYPES if kind.__name__ == content)
         if name in _KINDS:
             return _KINDS[name][2](self.decode(content))
         if name in ("dict", "Counter", "OrderedDict", "defaultdict"):
@@ -308,8 +315,8 @@ def _integer(value: int) -> int:
 def _key(key: Any) -> str:
     if type(key) is str:
         return _text(key)
-    if type(key) is int:
-        return str(plain(key))
+    if key is None or type(key) in (bool, int, float):
+        return json.dumps(plain(key))
     raise Unserialisable(f"a dict key of type {type(key).__name__} is not JSON")
 
 
