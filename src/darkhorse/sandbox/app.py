@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
-from darkhorse.errors import UserError
 from darkhorse.sandbox import fusion
 from darkhorse.sandbox.judging import BadRequest
 from darkhorse.sandbox.metrics import Metrics
@@ -35,24 +33,12 @@ _Answer = TypeVar("_Answer")
 
 
 def create_app(service: Service, token: str | None = None) -> FastAPI:
-    """The HTTP application over a service, which it starts and stops.
+    """The HTTP application over a service that has been started.
 
     Args:
         service: what it serves.
         token: what clients must send as `Authorization: Bearer ...`; None lets everyone in.
     """
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
-            try:
-                await service.start()
-            except UserError as error:  # told by whoever started the server, without a traceback
-                service.failure = error
-                raise SystemExit(2) from error
-            yield
-        finally:
-            service.stop()
 
     def check_token(request: Request) -> None:
         sent = request.headers.get("authorization", "")
@@ -62,7 +48,6 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
     app = FastAPI(
         title="Darkhorse sandbox",
         description="Runs untrusted programs and judges them by tests.",
-        lifespan=lifespan,
         dependencies=[Depends(check_token)],
     )
     metrics = Metrics(service)

@@ -14,6 +14,7 @@ import uvicorn
 
 from darkhorse.errors import UserError
 from darkhorse.sandbox.app import create_app
+from darkhorse.sandbox.pool import PoolError
 from darkhorse.sandbox.service import Service, ServiceOptions, default_workers
 from darkhorse.types import Isolation
 
@@ -24,14 +25,22 @@ _DRAIN_S = 30
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says on standard output when it listens."""
+    """uvicorn that starts and stops the service, and says on standard output when it listens."""
 
     def __init__(self, config: uvicorn.Config, address: str, service: Service) -> None:
         super().__init__(config)
         self._address, self._service = address, service
+        self.failure: UserError | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, and say so."""
+        """Start the service, then listen, and say so."""
+        try:
+            await self._service.start()
+        except (UserError, PoolError) as error:
+            self._service.stop()
+            self.failure = error if isinstance(error, UserError) else UserError(f"The sandbox cannot start: {error}.")
+            self.should_exit = True
+            return
         await super().startup(sockets)
         if self.started:
             print(f"{READY}{self._address}", flush=True)
@@ -40,6 +49,7 @@ class _Server(uvicorn.Server):
         """Finish what is under way; health says `draining` meanwhile."""
         self._service.draining = True
         await super().shutdown(sockets)
+        self._service.stop()
 
 
 def serve(
@@ -80,10 +90,8 @@ def serve(
         if until_stdin_closes:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
-        if service.failure is not None:
-            raise service.failure
-        if not server.started:
-            raise UserError("The sandbox could not start its fork servers.", "The log above says why.")
+        if server.failure is not None:
+            raise server.failure
 
 
 def _is_loopback(host: str) -> bool:

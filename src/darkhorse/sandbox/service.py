@@ -44,7 +44,6 @@ class Service:
         self.options = options
         self.level = "none"
         self.draining = False
-        self.failure: UserError | None = None
         self._toolchains: dict[str, Toolchain] = {}
         self.pool = Pool(options.workers)
         self._numpy: asyncio.Task[Pool] | None = None
