@@ -12,7 +12,7 @@ from typing import Any
 from darkhorse.sandbox import archive
 from darkhorse.sandbox.checkers import same_output, same_value
 from darkhorse.sandbox.languages import Toolchain
-from darkhorse.sandbox.outcomes import account, ending, explain, text
+from darkhorse.sandbox.outcomes import CLAIMS, account, ending, explain, text
 from darkhorse.sandbox.pool import Execution, Pool, PoolError, Work
 from darkhorse.sandbox.programs import Compiler, Program
 from darkhorse.sandbox.protocol import (
@@ -55,7 +55,7 @@ class Judge:
 
     def __init__(self, pools: Callable[[str], Awaitable[Pool]], toolchains: dict[str, Toolchain]) -> None:
         self._pools, self._toolchains = pools, toolchains
-        self._compilers: dict[int, Compiler] = {}
+        self._compiler: Compiler | None = None
 
     async def execute(self, request: ExecuteRequest) -> ExecuteResult:
         """Run a program once.
@@ -95,9 +95,7 @@ class Judge:
         if program.compiled is not None and not program.compiled.ok:
             tests = [TestOutcome(status="compile_error", message="the program does not compile") for _ in request.tests]
             return JudgeResult(accepted=False, status="compile_error", tests=tests, compile=program.compiled)
-        outcomes: list[TestOutcome] = []
-        at_once = 1 if request.stop_on_first_failure else pool.workers
-        turns = asyncio.Semaphore(at_once)
+        turns = asyncio.Semaphore(1 if request.stop_on_first_failure else pool.workers)
         ended: list[str] = []
 
         async def one(test: StdinTest | CallTest | AssertTest) -> TestOutcome:
@@ -124,8 +122,8 @@ class Judge:
         toolchain = self._toolchains.get(language)
         if toolchain is None:
             raise BadRequest(f"this machine has no toolchain for '{language}'; it has {', '.join(self._toolchains)}")
-        compiler = self._compilers.setdefault(id(pool), Compiler(pool))
-        return pool, await compiler.prepare(language, toolchain, source)
+        self._compiler = self._compiler or Compiler(pool)  # one pool serves all compiled languages
+        return pool, await self._compiler.prepare(language, toolchain, source)
 
     async def _test(
         self, pool: Pool, program: Program, request: JudgeRequest, test: StdinTest | CallTest | AssertTest
@@ -223,8 +221,7 @@ def _returned(execution: Execution, limits: RunLimits) -> tuple[Status, str, Any
     message = text(claim.get("error"))
     if claim.get("status") == "unserialisable":
         return "runtime_error", f"returned something that is not a plain value ({message})", None
-    failures: dict[Any, Status] = {"memory": "memory_limit", "compile": "compile_error"}
-    return failures.get(claim.get("status"), "runtime_error"), message or "ended before the call returned", None
+    return CLAIMS.get(claim.get("status"), "runtime_error"), message or "ended before the call returned", None
 
 
 async def _all_or_none(tasks: list[Coroutine[Any, Any, TestOutcome]]) -> list[TestOutcome]:

@@ -8,7 +8,8 @@ from typing import Any
 from darkhorse.sandbox.pool import Execution
 from darkhorse.sandbox.protocol import RunLimits, Status
 
-_CLAIMS: dict[Any, Status] = {"memory": "memory_limit", "compile": "compile_error"}
+CLAIMS: dict[Any, Status] = {"memory": "memory_limit", "compile": "compile_error"}
+"""What the harness calls a failure that is not a plain error, to its status."""
 _OUT_OF_MEMORY = (b"std::bad_alloc", b"heap out of memory", b"java.lang.OutOfMemoryError", b"memory allocation of")
 """What runtimes write when they get no more memory."""
 
@@ -30,7 +31,7 @@ def ending(execution: Execution, limits: RunLimits) -> Status:
         return "accepted"
     if any(mark in execution.stderr for mark in _OUT_OF_MEMORY):
         return "memory_limit"
-    return _CLAIMS.get((execution.claim or {}).get("status"), "runtime_error")
+    return CLAIMS.get((execution.claim or {}).get("status"), "runtime_error")
 
 
 def account(execution: Execution, limits: RunLimits, status: Status, message: str) -> dict[str, Any]:

@@ -54,7 +54,6 @@ class Compiler:
         self._known: OrderedDict[str, Program] = OrderedDict()
         self._bytes = 0
         self._under_way: dict[str, asyncio.Task[Program]] = {}
-        self.hits = self.misses = 0
 
     async def prepare(self, language: str, toolchain: Toolchain, source: str) -> Program:
         """The program of a source.
@@ -66,12 +65,10 @@ class Compiler:
             return Program(source, toolchain, {toolchain.source_name(source): source.encode()})
         key = hashlib.sha256(f"{language}\0{source}".encode()).hexdigest()
         if key in self._known:
-            self.hits += 1
             self._known.move_to_end(key)
             return _as_cached(self._known[key])
         first = key not in self._under_way
         if first:
-            self.misses += 1
             self._under_way[key] = asyncio.create_task(self._compile(key, toolchain, source))
         program = await asyncio.shield(self._under_way[key])
         return program if first else _as_cached(program)

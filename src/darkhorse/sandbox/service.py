@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,23 +70,22 @@ class Service:
 
     def stop(self) -> None:
         """Kill the fork servers and all they run."""
-        self.pool.stop()
-        if self._numpy is not None and self._numpy.done() and not self._numpy.cancelled():
-            if self._numpy.exception() is None:
-                self._numpy.result().stop()
-        elif self._numpy is not None:
-            self._numpy.cancel()
+        for pool in self.pools:
+            pool.stop()
+        if self._numpy is not None:
+            self._numpy.cancel()  # which does nothing to one that has started
 
     @property
     def pools(self) -> list[Pool]:
         """Those that run."""
         numpy = self._numpy
-        ready = numpy is not None and numpy.done() and not numpy.cancelled() and numpy.exception() is None
-        return [self.pool, numpy.result()] if ready and numpy is not None else [self.pool]
+        if numpy is None or not numpy.done() or numpy.cancelled() or numpy.exception() is not None:
+            return [self.pool]
+        return [self.pool, numpy.result()]
 
     def health(self) -> Health:
         """How the sandbox is."""
-        languages = {"python": f"Python {'.'.join(map(str, _python_version()))}"}
+        languages = {"python": f"Python {platform.python_version()}"}
         if importlib.util.find_spec("numpy") is not None:
             languages["python-numpy"] = languages["python"] + " with NumPy"
         return Health(
@@ -169,9 +169,3 @@ def default_workers() -> int:
 
 def _is_system(path: str) -> bool:
     return path.startswith(("/usr/", "/bin/", "/lib"))
-
-
-def _python_version() -> tuple[int, int, int]:
-    import sys
-
-    return sys.version_info[:3]
