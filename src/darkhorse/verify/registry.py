@@ -31,6 +31,7 @@ class Context:
 
 Verifier = Callable[[Task, Response, Context], Awaitable[Verdict]]
 _VERIFIERS: dict[str, Verifier] = {}
+_FORMAT = {"gate": "format"}
 
 
 def register(name: str) -> Callable[[Verifier], Verifier]:
@@ -76,11 +77,11 @@ async def judge(task: Task, response: Response, context: Context) -> Verdict:
     """
     verifier = get(task.verifier)
     if not response.closed:
-        return Scored(0.0, "The thinking was never closed with </think>.", {"gate": "format"})
+        return Scored(0.0, "The thinking was never closed with </think>.", _FORMAT, "no_answer")
     if not response.answer.strip():
-        return Scored(0.0, "There is no answer after the thinking.", {"gate": "format"})
+        return Scored(0.0, "There is no answer after the thinking.", _FORMAT, "no_answer")
     if THINK_CLOSE in response.answer or THINK_OPEN in response.answer:
-        return Scored(0.0, "The answer opens or closes the thinking once more.", {"gate": "format"})
+        return Scored(0.0, "The answer opens or closes the thinking once more.", _FORMAT, "no_answer")
     try:
         return await verifier(task, response, context)
     except UserError:

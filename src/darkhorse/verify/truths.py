@@ -30,7 +30,8 @@ def read_truth(task: Task, adapter: TypeAdapter[Model]) -> Model | Abstained:
 
 def bad_truth(task: Task, problem: str) -> Abstained:
     """The abstention for a truth that cannot be used."""
-    return Abstained(f"The truth of task '{task.id}' is malformed: {problem}.", {"truth": repr(task.truth)[:200]})
+    reason = f"The truth of task '{task.id}' is malformed: {problem}."
+    return Abstained(reason, {"truth": repr(task.truth)[:200]}, "unparseable_gold")
 
 
 def same_value(found: Any, wanted: Any, text: Callable[[str], str] = str) -> bool:
