@@ -18,7 +18,6 @@ import io
 import json
 import os
 import sys
-import threading
 import traceback
 import types
 import typing
@@ -53,18 +52,22 @@ def run(request: dict[str, Any]) -> int:
     """Do what the request says; records go to `RESULT_FD`, one JSON line each.
 
     Args:
-        request: `mode` (`script`, `call`, `serve` the program to a test, or `test` it), `code`, `nonce`; for a script
-            `interactive` (print the last expression's value), for a call `function`, `args` and `kwargs`, for a test
-            `names`.
+        request: `mode` (`script`, `call`, `serve` the program to a test, or `test` it), `code` (text, or what
+            `compiled` made of it), `nonce`; for a script `interactive` (print the last expression's value), for a call
+            `function`, `args` and `kwargs`, for a test `names`.
 
     Returns:
         The exit status the process should have.
     """
+    return _MODES[request["mode"]](request)
+
+
+def open_streams() -> None:
+    """Set up what programs find in `sys` and the builtins; once for all of them, before anything is forked."""
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)), "utf-8", "replace")
     sys.stdout, sys.stderr = _writer(1), _writer(2)
     sys.argv = [FILENAME]
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # normally put there by `site`
-    return _MODES[request["mode"]](request)
 
 
 def _writer(fd: int) -> io.TextIOWrapper:
@@ -82,9 +85,12 @@ def _script(request: dict[str, Any]) -> int:
         _print_error(error)
         _record(request, status=_failure(error), error=_describe(error))
     try:
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
+        if "threading" in sys.modules:
+            import threading
+
+            for thread in threading.enumerate():
+                if thread is not threading.current_thread() and not thread.daemon:
+                    thread.join()
         atexit._run_exitfuncs()
     except BaseException as error:
         status = status or 1
@@ -129,7 +135,7 @@ def _tested(request: dict[str, Any]) -> int:
     return 0
 
 
-def _load(code: str) -> types.ModuleType:
+def _load(code: str | types.CodeType) -> types.ModuleType:
     """The program as a module, which a trailing `exit()` does not spoil: what stands before it has been defined."""
     module = types.ModuleType("program")
     module.__dict__.update(_PRELUDE)
@@ -189,25 +195,43 @@ def _node(value: Any, annotation: str, module: types.ModuleType) -> Any:
     return value
 
 
-def _execute(code: str, module: types.ModuleType, interactive: bool) -> types.ModuleType:
-    sys.modules[module.__name__] = module  # dataclasses and pickle look it up
+def compiled(program: str | ast.Module) -> types.CodeType:
+    """The byte code of a program.
+
+    Raises:
+        NotCompiled: if it is not valid Python.
+    """
     try:
-        last = None
-        program: str | ast.Module = code
-        if interactive:
-            program = ast.parse(code, FILENAME)
-            if program.body and isinstance(program.body[-1], ast.Expr):
-                last = program.body.pop()
-        statements = compile(program, FILENAME, "exec", dont_inherit=True)
+        return compile(program, FILENAME, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
         raise NotCompiled from error
-    exec(statements, module.__dict__)
-    if isinstance(last, ast.Expr):
-        expression = compile(ast.Expression(last.value), FILENAME, "eval", dont_inherit=True)
-        value = eval(expression, module.__dict__)
+
+
+def _execute(code: str | types.CodeType, module: types.ModuleType, interactive: bool) -> types.ModuleType:
+    sys.modules[module.__name__] = module  # dataclasses and pickle look it up
+    last = None
+    if isinstance(code, str):
+        program, last = _parted(code) if interactive else (code, None)
+        code = compiled(program)
+    exec(code, module.__dict__)
+    if last is not None:
+        value = eval(compile(last, FILENAME, "eval", dont_inherit=True), module.__dict__)
         if value is not None:
             print(repr(value))
     return module
+
+
+def _parted(code: str) -> tuple[ast.Module, ast.Expression | None]:
+    """A program without its last statement, and that as an expression, if it is one."""
+    try:
+        program = ast.parse(code, FILENAME)
+    except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
+        raise NotCompiled from error
+    last = program.body[-1] if program.body else None
+    if not isinstance(last, ast.Expr):
+        return program, None
+    program.body.pop()
+    return program, ast.Expression(last.value)
 
 
 def _record(request: dict[str, Any], **fields: Any) -> None:

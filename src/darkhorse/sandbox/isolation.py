@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkhorse.sandbox import landlock, seccomp
+from darkhorse.sandbox.seccomp import Freedom
 from darkhorse.sandbox.syscalls import LIBC, check
 
 FIRST_UID = 65_100  # one unprivileged user per fork server, so that runs cannot signal one another
@@ -57,15 +58,6 @@ class Limits:
     memory_mb: int
     reserves: bool = False
     file_bytes: int = FILE_BYTES
-
-
-@dataclass(frozen=True)
-class Freedom:
-    """What a program may do that others may not: start processes, execute programs, signal other processes."""
-
-    processes: bool = False
-    programs: bool = False
-    signals: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,7 @@ class Confinement:
 
     def prepare(self, freedom: Freedom) -> None:
         """Build what does not change from run to run."""
-        seccomp.prepare(freedom.processes, freedom.programs, freedom.signals)
+        seccomp.prepare(freedom)
         if freedom not in self._rules and landlock.version():
             box, own = (os.path.dirname(self._places.scratch),), os.path.dirname(self._places.program)
             readable = (*READABLE, *self._readable, own)
@@ -144,7 +136,7 @@ class Confinement:
             "capabilities": lambda: _drop_capabilities(self._needs_reading),
             "no_new_privs": _no_new_privileges,
             "landlock": lambda: self._landlock(freedom),
-            "seccomp": lambda: seccomp.install(freedom.processes, freedom.programs, freedom.signals),
+            "seccomp": lambda: seccomp.install(freedom),
         }
 
     def probe(self) -> dict[str, str]:

@@ -6,8 +6,9 @@ import asyncio
 import base64
 import binascii
 import json
+import math
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeAlias
 
 from darkhorse.sandbox import archive
 from darkhorse.sandbox.checkers import same_output, same_value
@@ -32,6 +33,7 @@ from darkhorse.sandbox.values import Unserialisable, plain
 
 _SHOWN_CHARACTERS = 120
 _FILES_BYTES = 32 << 20
+_MOST_IN_SERIES, _FEWEST_IN_SERIES, _GROWTH = 50, 3, 4
 _FOUND: dict[Any, Status] = {
     "accepted": "accepted",
     "wrong_answer": "wrong_answer",
@@ -39,6 +41,8 @@ _FOUND: dict[Any, Status] = {
     "memory_limit": "memory_limit",
     "compile_error": "compile_error",
 }
+
+Test: TypeAlias = StdinTest | CallTest | AssertTest
 
 
 class BadRequest(ValueError):
@@ -98,22 +102,41 @@ class Judge:
         turns = asyncio.Semaphore(1 if request.stop_on_first_failure else pool.workers)
         ended: list[str] = []
 
-        async def one(test: StdinTest | CallTest | AssertTest) -> TestOutcome:
+        async def some(tests: list[Test]) -> list[TestOutcome]:
             async with turns:
-                if ended:
-                    return TestOutcome(status="not_run", message=ended[0])
-                outcome = await self._test(pool, program, request, test)
-                if outcome.status == "time_limit":
-                    ended.append("a test before this one ran out of time")
-                elif request.stop_on_first_failure and outcome.status != "accepted":
-                    ended.append("a test before this one failed")
-                return outcome
+                ready = iter([] if ended else await self._in_series(pool, program, request, tests))
+                outcomes = []
+                for test in tests:
+                    if ended:
+                        outcomes.append(TestOutcome(status="not_run", message=ended[0]))
+                        continue
+                    outcome = await self._test(pool, program, request, test, next(ready, None))
+                    if outcome.status == "time_limit":
+                        ended.append("a test before this one ran out of time")
+                    elif request.stop_on_first_failure and outcome.status != "accepted":
+                        ended.append("a test before this one failed")
+                    outcomes.append(outcome)
+                return outcomes
 
-        outcomes = await _all_or_none([one(test) for test in request.tests])
+        groups = _groups(request, pool.idle) if program.toolchain is None else [[test] for test in request.tests]
+        outcomes = [outcome for found in await _all_or_none(list(map(some, groups))) for outcome in found]
         statuses = [outcome.status for outcome in outcomes if outcome.status != "accepted"]
         certain = [status for status in statuses if status not in ("infrastructure_error", "not_run")]
         status = certain[0] if certain else statuses[0] if statuses else "accepted"
         return JudgeResult(accepted=status == "accepted", status=status, tests=outcomes, compile=program.compiled)
+
+    async def _in_series(
+        self, pool: Pool, program: Program, request: JudgeRequest, tests: list[Test]
+    ) -> list[Execution]:
+        """The runs of several tests in one go, as many of the first ones as went well; the others must be run alone."""
+        if len(tests) == 1:
+            return []
+        inputs = [_request(test) | ({"stdin": test.stdin} if isinstance(test, StdinTest) else {}) for test in tests]
+        try:
+            work = Work(request.limits, request={"code": program.source}, series=inputs)
+            return (await pool.execute(work)).series
+        except PoolError:
+            return []
 
     async def _prepare(self, language: Language, source: str) -> tuple[Pool, Program]:
         pool = await self._pools(language)
@@ -126,19 +149,23 @@ class Judge:
         return pool, await self._compiler.prepare(language, toolchain, source)
 
     async def _test(
-        self, pool: Pool, program: Program, request: JudgeRequest, test: StdinTest | CallTest | AssertTest
+        self, pool: Pool, program: Program, request: JudgeRequest, test: Test, execution: Execution | None
     ) -> TestOutcome:
+        """The outcome of a test whose run may have been made already."""
         try:
             if isinstance(test, StdinTest):
-                return await self._stdin(pool, program, request, test)
+                return await self._stdin(pool, program, request, test, execution)
             if isinstance(test, CallTest):
-                return await self._call(pool, program, request, test)
+                return await self._call(pool, program, request, test, execution)
             return await _assert(pool, program, request, test)
         except PoolError as error:
             return TestOutcome(status="infrastructure_error", message=str(error))
 
-    async def _stdin(self, pool: Pool, program: Program, request: JudgeRequest, test: StdinTest) -> TestOutcome:
-        execution = await pool.execute(program.work(request.limits, stdin=test.stdin.encode(errors="replace")))
+    async def _stdin(
+        self, pool: Pool, program: Program, request: JudgeRequest, test: StdinTest, execution: Execution | None
+    ) -> TestOutcome:
+        if execution is None:
+            execution = await pool.execute(program.work(request.limits, stdin=test.stdin.encode(errors="replace")))
         status = ending(execution, request.limits)
         outcome = TestOutcome(**account(execution, request.limits, status, explain(execution, status)))
         if status == "accepted":
@@ -149,9 +176,12 @@ class Judge:
                 outcome.message = f"printed {_show(outcome.stdout)}, expected {_show(test.expected)}"
         return outcome
 
-    async def _call(self, pool: Pool, program: Program, request: JudgeRequest, test: CallTest) -> TestOutcome:
-        code = {"mode": "call", "code": program.source, **test.model_dump(include={"function", "args", "kwargs"})}
-        execution = await pool.execute(Work(request.limits, request=code))
+    async def _call(
+        self, pool: Pool, program: Program, request: JudgeRequest, test: CallTest, execution: Execution | None
+    ) -> TestOutcome:
+        if execution is None:
+            work = Work(request.limits, request={"code": program.source, **_request(test)})
+            execution = await pool.execute(work)
         status, message, value = _returned(execution, request.limits)
         outcome = TestOutcome(**account(execution, request.limits, status, message), value=value)
         if status == "accepted":
@@ -224,7 +254,31 @@ def _returned(execution: Execution, limits: RunLimits) -> tuple[Status, str, Any
     return CLAIMS.get(claim.get("status"), "runtime_error"), message or "ended before the call returned", None
 
 
-async def _all_or_none(tasks: list[Coroutine[Any, Any, TestOutcome]]) -> list[TestOutcome]:
+def _request(test: Test) -> dict[str, Any]:
+    """What of a harness's request depends on the test."""
+    if isinstance(test, CallTest):
+        return {"mode": "call", **test.model_dump(include={"function", "args", "kwargs"})}
+    return {"mode": "script", "interactive": False}
+
+
+def _groups(request: JudgeRequest, idle: int) -> list[list[Test]]:
+    """A Python program's tests in neighbours to run in one go: as many groups as fork servers are idle. If the first
+    failure ends it all, the groups begin small, so that little is run in vain."""
+    most = _MOST_IN_SERIES
+    if not request.stop_on_first_failure:
+        most = min(most, max(_FEWEST_IN_SERIES, math.ceil(len(request.tests) / max(1, idle))))
+    groups: list[list[Test]] = []
+    for test in request.tests:
+        size = min(most, _GROWTH ** len(groups)) if request.stop_on_first_failure else most
+        alone = isinstance(test, AssertTest)
+        if groups and len(groups[-1]) < size and not alone and not isinstance(groups[-1][-1], AssertTest):
+            groups[-1].append(test)
+        else:
+            groups.append([test])
+    return groups
+
+
+async def _all_or_none(tasks: list[Coroutine[Any, Any, list[TestOutcome]]]) -> list[list[TestOutcome]]:
     """Every outcome, in order; if one task fails the others are cancelled, so that none runs on for nobody."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import subprocess
 from collections.abc import Iterable
 
 from darkhorse.sandbox.syscalls import LIBC, check, system_call
@@ -123,6 +122,7 @@ class Scratch:
         self.path = path
         self._uid, self._executable = uid, executable
         self._tmpfs = False
+        self._fresh: tuple[int, ...] | None = None  # unlike any folder
 
     def use_tmpfs(self) -> None:
         """Keep the directory in memory with a size limit.
@@ -136,16 +136,28 @@ class Scratch:
         check(LIBC.mount(b"tmpfs", self.path.encode(), b"tmpfs", flags, options))
         self._tmpfs = True
 
+    def is_untouched(self) -> bool:
+        """Whether nothing was put there or changed about the folder itself since it was made."""
+        return _state(self.path) == self._fresh and not os.listdir(self.path)
+
     def reset(self) -> None:
         """Throw away whatever the last program left."""
-        if self._tmpfs:
-            if os.listdir(self.path):
-                check(LIBC.umount2(self.path.encode(), _DETACH))
-                self.use_tmpfs()
+        if os.path.isdir(self.path) and self.is_untouched():
             return
-        if not os.path.isdir(self.path) or os.listdir(self.path):
+        if self._tmpfs:
+            check(LIBC.umount2(self.path.encode(), _DETACH))
+            self.use_tmpfs()
+        else:
             # rm copes with trees deeper than Python's recursion limit
-            subprocess.run(["/bin/rm", "-rf", self.path], check=False, stderr=subprocess.DEVNULL)
+            silent = [(os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0)]
+            os.waitpid(os.posix_spawn("/bin/rm", ["rm", "-rf", self.path], os.environ, file_actions=silent), 0)
             os.makedirs(self.path, mode=0o755, exist_ok=True)
-        if self._uid is not None:
-            os.chown(self.path, self._uid, self._uid)
+            if self._uid is not None:
+                os.chown(self.path, self._uid, self._uid)
+        self._fresh = _state(self.path)
+
+
+def _state(path: str) -> tuple[int, ...]:
+    """What a program could change about a folder: its mode, owner and attributes move `ctime`."""
+    found = os.stat(path)
+    return found.st_ino, found.st_mode, found.st_uid, found.st_nlink, found.st_size, found.st_ctime_ns

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkhorse.sandbox import archive
+from darkhorse.sandbox import archive, series
 from darkhorse.sandbox.cgroups import PREFIX, ControlGroup, owner_is_gone, remove_abandoned
 from darkhorse.sandbox.isolation import FILE_BYTES
 from darkhorse.sandbox.protocol import RunLimits
+from darkhorse.sandbox.series import RESULT_BYTES
 from darkhorse.sandbox.values import loads
 
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
@@ -36,7 +39,6 @@ _ENVIRONMENT = {
 }  # fmt: skip
 _START_S = 30.0
 _GRACE_S = 10.0  # beyond a run's wall time before its fork server counts as hung
-_RESULT_BYTES = 4 << 20
 
 
 class PoolError(Exception):
@@ -68,6 +70,7 @@ class Work:
 
     Attributes:
         request: what `harness.run` takes; None if `command` is executed instead.
+        series: inputs to run the request on, each in a process of its own (see `series.run`); none for a single run.
         command: a program and its arguments; `{program}` stands for the folder with `program`'s files.
         stdin: bytes of the standard input.
         program: files to read and execute.
@@ -81,6 +84,7 @@ class Work:
 
     limits: RunLimits
     request: dict[str, Any] | None = None
+    series: list[dict[str, Any]] = field(default_factory=list)
     command: list[str] | None = None
     stdin: bytes = b""
     program: dict[str, bytes] = field(default_factory=dict)
@@ -107,6 +111,7 @@ class Execution:
         claim_overflow: whether it wrote more than is read.
         verdict: what the testing process found; None without one, or if it came to no end.
         files: the fetched ones.
+        series: executions of a series' first inputs; those of the others are missing.
     """
 
     returncode: int
@@ -121,6 +126,7 @@ class Execution:
     claim_overflow: bool = False
     verdict: dict[str, Any] | None = None
     files: dict[str, bytes] = field(default_factory=dict)
+    series: list[Execution] = field(default_factory=list)
 
 
 class Pool:
@@ -143,6 +149,11 @@ class Pool:
         self._zygotes: list[_Zygote] = []
         self._free: asyncio.Queue[_Zygote] = asyncio.Queue()
         self._folder = ""
+
+    @property
+    def idle(self) -> int:
+        """How many fork servers have nothing to do."""
+        return self._free.qsize()
 
     async def start(self) -> None:
         """Start all fork servers.
@@ -265,26 +276,38 @@ class _Zygote:
                 "limits": limits | {"reserves": work.reserves, "file_bytes": work.file_bytes},
                 "fds": list(fds),
                 "command": work.command,
+                "series": len(work.series),
                 "fetch": work.fetch,
                 "processes": work.processes,
             }
             socket.send_fds(self._control, [json.dumps(job).encode()], list(fds.values()))
-            answer = await self._receive(work.limits.wall_s + _GRACE_S)
+            answer = await self._receive(work.limits.wall_s * max(1, len(work.series)) + _GRACE_S)
             problem = answer.pop("problem")
             if problem:
                 raise PoolError(f"the program could not be started behind its isolation layers ({problem})")
-            written = os.pread(fds["results"], _RESULT_BYTES + 1, 0)
-            most = work.limits.output_kb * 1024 + 1
-            return Execution(
-                **answer,
-                out_of_memory=self.group.ran_out(),
-                stdout=os.pread(fds["stdout"], most, 0),
-                stderr=os.pread(fds["stderr"], most, 0),
-                claim=_last_record(written[:_RESULT_BYTES], nonce),
-                claim_overflow=len(written) > _RESULT_BYTES,
-                verdict=_last_record(os.pread(fds["verdict"], _RESULT_BYTES, 0), nonce) if work.test else None,
-                files=archive.unpack(_all_of(fds["fetched"])) if work.fetch else {},
+            out_of_memory = self.group.ran_out()
+            if work.series:
+                runs = series.records(_all_of(fds["results"]))
+                executions = [
+                    _execution(out_of_memory and run["returncode"] == -signal.SIGKILL, nonce, run, *contents)
+                    for run, contents in runs
+                ]
+                return Execution(**answer, out_of_memory=out_of_memory, series=executions)
+            written = os.pread(fds["results"], RESULT_BYTES + 1, 0)
+            most = _output_bytes(work.limits)
+            execution = _execution(
+                out_of_memory,
+                nonce,
+                answer,
+                os.pread(fds["stdout"], most, 0),
+                os.pread(fds["stderr"], most, 0),
+                written,
             )
+            if work.test is not None:
+                execution.verdict = _last_record(os.pread(fds["verdict"], RESULT_BYTES, 0), nonce)
+            if work.fetch:
+                execution.files = archive.unpack(_all_of(fds["fetched"]))
+            return execution
         finally:
             for fd in fds.values():
                 os.close(fd)
@@ -310,8 +333,33 @@ def _sweep() -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def _execution(
+    out_of_memory: bool, nonce: str, ended: dict[str, Any], stdout: bytes, stderr: bytes, written: bytes
+) -> Execution:
+    overflow = len(written) > RESULT_BYTES
+    claim = _last_record(written[:RESULT_BYTES], nonce)
+    return Execution(
+        **ended, out_of_memory=out_of_memory, stdout=stdout, stderr=stderr, claim=claim, claim_overflow=overflow
+    )
+
+
+def _output_bytes(limits: RunLimits) -> int:
+    """One more than a program may write, so that it shows."""
+    return limits.output_kb * 1024 + 1
+
+
 def _contents(work: Work, nonce: str) -> dict[str, bytes]:
     """What goes into each descriptor of a run, by its name."""
+    if work.series:
+        inputs = [json.dumps(item).encode() for item in work.series]
+        starts = itertools.accumulate(map(len, inputs), initial=0)
+        each = {
+            "places": [(start, len(item)) for start, item in zip(starts, inputs, strict=False)],
+            "wall_s": work.limits.wall_s,
+            "output_bytes": _output_bytes(work.limits),
+        }
+        request = json.dumps({**(work.request or {}), **each, "nonce": nonce}).encode()
+        return {"request": request, "inputs": b"".join(inputs), "results": b""}
     contents = {"request": b"", "stdin": work.stdin, "stdout": b"", "stderr": b"", "results": b""}
     if work.request is not None:
         contents["request"] = json.dumps({**work.request, "nonce": nonce}).encode()

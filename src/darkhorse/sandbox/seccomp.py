@@ -8,6 +8,7 @@ import functools
 import os
 import platform
 import struct
+from dataclasses import dataclass
 
 from darkhorse.sandbox.syscalls import LIBC, check
 
@@ -21,7 +22,7 @@ _DENIED = {
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "unshare": (272, 97),
     "setns": (308, 268), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
     "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
-    "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180), "memfd_create": (319, 279),
+    "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "personality": (135, 92),
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
@@ -33,6 +34,7 @@ _DENIED = {
     "clock_adjtime": (305, 266),
 }  # fmt: skip
 _FORKS = {"fork": (57, None), "vfork": (58, None)}
+_MEMORY_FILES = {"memfd_create": (319, 279)}
 _EXECS = {"execve": (59, 221), "execveat": (322, 281)}
 _CLONE, _CLONE3, _KILL, _TGKILL = (56, 220), (435, 435), (62, 129), (234, 131)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH
@@ -47,39 +49,73 @@ _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
 
+@dataclass(frozen=True)
+class Freedom:
+    """What a process may do that others may not: start processes (not only threads), execute programs, signal other
+    processes (for those that have a namespace to themselves), make files in memory."""
+
+    processes: bool = False
+    programs: bool = False
+    signals: bool = False
+    memory_files: bool = False
+
+
 class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
-def install(processes: bool = False, programs: bool = False, signals: bool = False) -> None:
-    """Filter this process from here on: denied calls fail with EPERM. `no_new_privs` must be set already.
+class Filter:
+    """A filter in the form the kernel takes it. The process's own number is put in last."""
 
-    Args:
-        processes: it may start processes, not only threads.
-        programs: it may execute other programs.
-        signals: it may signal other processes, which is for those that have a namespace to themselves.
+    def __init__(self, code: bytes) -> None:
+        self._buffer = ctypes.create_string_buffer(code, len(code))
+        self._program = _Program(len(code) // 8, ctypes.addressof(self._buffer))
+        self._reference = ctypes.byref(self._program)
+        mark = struct.pack("I", _PID_PLACE)
+        self._places = [at for at in range(0, len(code), 4) if code[at : at + 4] == mark]
+
+    def install(self) -> None:
+        """Filter this process.
+
+        Raises:
+            OSError: if the kernel refuses.
+        """
+        for place in self._places:
+            struct.pack_into("I", self._buffer, place, os.getpid())
+        check(LIBC.prctl(_PR_SET_SECCOMP, _MODE_FILTER, self._reference, 0, 0))
+
+
+def install(freedom: Freedom) -> None:
+    """Filter this process from here on: denied calls fail with EPERM. `no_new_privs` must be set already.
 
     Raises:
         OSError: if the architecture has no table or the kernel refuses.
     """
-    template = prepare(processes, programs, signals)
-    if template is None:
+    ready = prepare(freedom)
+    if ready is None:
         raise OSError(errno.ENOSYS, f"no system call table for {platform.machine()}")
-    code = template.replace(struct.pack("I", _PID_PLACE), struct.pack("I", os.getpid()))
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = _Program(len(code) // 8, ctypes.addressof(buffer))
-    check(LIBC.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0))
+    ready.install()
 
 
 @functools.cache
-def prepare(processes: bool, programs: bool, signals: bool) -> bytes | None:
-    """Build a filter ahead of time; None if there is no table for this architecture."""
+def prepare(freedom: Freedom, within: Freedom | None = None) -> Filter | None:
+    """Build a filter ahead of time; None if there is no table for this architecture.
+
+    Args:
+        freedom: what stays allowed.
+        within: what the filter allows that the process has already; the new one adds the difference.
+    """
     architecture = _ARCHITECTURES.get(platform.machine())
-    return None if architecture is None else _filter(*architecture, processes, programs, signals)
+    return None if architecture is None else Filter(_code(*architecture, freedom, within))
 
 
-def _filter(column: int, architecture: int, processes: bool, programs: bool, signals: bool) -> bytes:
+def _code(column: int, architecture: int, freedom: Freedom, within: Freedom | None) -> bytes:
     deny = _ERRNO | errno.EPERM
+    had = within or Freedom(processes=True, programs=True, signals=True, memory_files=True)
+    denied: dict[str, tuple[int, int | None]] = {**({} if within else _DENIED)}
+    denied |= _FORKS if had.processes and not freedom.processes else {}
+    denied |= _EXECS if had.programs and not freedom.programs else {}
+    denied |= _MEMORY_FILES if had.memory_files and not freedom.memory_files else {}
     code = [
         (_LOAD, 0, 0, _AT_ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, architecture),
@@ -88,17 +124,17 @@ def _filter(column: int, architecture: int, processes: bool, programs: bool, sig
     ]
     if column == 0:  # the x32 ABI is a second door to the same calls
         code += [(_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT), (_RETURN, 0, 0, deny)]
-    for numbers in {**_DENIED, **({} if processes else _FORKS), **({} if programs else _EXECS)}.values():
+    for numbers in denied.values():
         number = numbers[column]
         if number is not None:
             code += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, deny)]
     # clone3 hides its flags in memory; without it the C library falls back to clone
     code += [(_JUMP_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    if processes:
+    if freedom.processes:
         code += _only_if(_CLONE[column], (_JUMP_SET, 1, 0, _CLONE_NAMESPACES), deny)
     else:
         code += _only_if(_CLONE[column], (_JUMP_SET, 0, 1, _CLONE_THREAD), deny)
-    if not signals:
+    if not freedom.signals:
         for numbers in (_KILL, _TGKILL):
             code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny)
     code.append((_RETURN, 0, 0, _ALLOW))

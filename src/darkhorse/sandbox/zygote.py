@@ -22,21 +22,26 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkhorse.sandbox import archive, channel, harness, isolation, namespaces
+from darkhorse.sandbox import archive, channel, harness, isolation, namespaces, seccomp, series
+from darkhorse.sandbox.seccomp import Freedom
 
 _WARM = (
     "array", "bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
-    "functools", "heapq", "io", "itertools", "json", "math", "operator", "queue", "random", "re", "statistics",
-    "string", "struct", "textwrap", "threading", "time", "traceback", "typing",
+    "functools", "heapq", "io", "itertools", "json", "math", "operator", "random", "re", "statistics",
+    "string", "struct", "textwrap", "time", "traceback", "typing",
 )  # fmt: skip
+"""What programs import most; not `threading`, whose handler after a fork would cost every run a third of its time."""
+_SERIES = Freedom(processes=True, signals=True, memory_files=True)
 _MAX_FD = 1024
 _POLL_S = 0.005
 _MESSAGE_BYTES = 1 << 17
 _MOST_FDS = 12
 _REASON_BYTES = 300
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 @dataclass
@@ -46,9 +51,10 @@ class Job:
     Attributes:
         limits: what it may use (`isolation.Limits`).
         fds: names of the descriptors sent along: `request` (for `harness.run`), `stdin`, `stdout`, `stderr`, `results`;
-            `program` and `files`: archives to lay out; `fetched`: where the files of `fetch` go; `test` and `verdict`:
-            request and results of a second process that tests the first.
+            `inputs`: for `series.run`; `program` and `files`: archives to lay out; `fetched`: where those of `fetch`
+            go; `test` and `verdict`: request and results of a second process that tests the first.
         command: program to execute; None to run Python in the forked child.
+        series: how many inputs the request has, for `series.run`; 0 for a single run.
         fetch: files to read from the scratch folder in the end.
         processes: whether it may start processes.
     """
@@ -56,6 +62,7 @@ class Job:
     limits: dict[str, Any]
     fds: list[str]
     command: list[str] | None = None
+    series: int = 0
     fetch: list[str] = field(default_factory=list)
     processes: bool = False
 
@@ -72,6 +79,7 @@ def main(control_fd: int, slot: int, folder: str, readable: list[str], preload: 
         cgroups: `cgroup.procs` files to enter.
     """
     isolation.follow_parent()
+    os.set_inheritable(control_fd, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's business
     for path in cgroups:
         with open(path, "w") as file:
@@ -108,6 +116,7 @@ class _ForkServer:
         whose = "other_user" if uid is not None else "user_namespace"
         report["identity"] = report.get(whose, "absent")
         self._active = frozenset(layer for layer, state in report.items() if state == "active")
+        self._narrower = seccomp.prepare(Freedom(), within=_SERIES) if "seccomp" in self._active else None
         self._alone = os.getpid() == 1
 
     def _settle(self, folder: str, readable: tuple[str, ...], uid: int | None) -> isolation.Places:
@@ -139,11 +148,13 @@ class _ForkServer:
         scratch = self._places.scratch
         os.environ.clear()
         os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin", LANG="C.UTF-8")
+        _keep_low_descriptors()
+        harness.open_streams()
         gc.collect()
         gc.freeze()
         self._control.sendall(json.dumps({"layers": self._report}).encode())
         while True:
-            message, fds, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, _MOST_FDS)
+            message, fds, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, _MOST_FDS, _CLOSE_ON_EXEC)
             if not message:
                 return
             job = Job(**json.loads(message))
@@ -155,14 +166,16 @@ class _ForkServer:
             self._control.sendall(json.dumps(answer).encode())
 
     def _run(self, job: Job, fds: dict[str, int]) -> dict[str, Any]:
-        freedom = isolation.Freedom(job.processes, job.command is not None, job.processes and self._alone)
+        freedom = Freedom(job.processes, job.command is not None, job.processes and self._alone)
+        if job.series:
+            freedom = _SERIES
         self._confinement.prepare(freedom)
         if "program" in fds:
             archive.write_all(self._places.program, archive.unpack(_content(fds["program"])), 0o555)
         ready, report = os.pipe()
         ours, theirs = socket.socketpair() if "test" in fds else (None, None)
-        pid = self._fork(job, fds, report, freedom, ours)
-        tester = self._fork_tester(job, fds, report, theirs) if theirs is not None else None
+        pid = self._fork(report, lambda: self._begin(job, fds, report, freedom, ours))
+        tester = self._fork(report, lambda: self._begin_test(job, fds, report, theirs)) if theirs is not None else None
         os.close(report)
         for end in (ours, theirs):
             if end is not None:
@@ -171,7 +184,7 @@ class _ForkServer:
         said = _read_all(ready)
         problem = "" if said == (b"y" if tester is None else b"yy") else said.decode(errors="replace") or "no report"
         started = time.monotonic()
-        timed_out = not _wait(tester or pid, self._control, started + job.limits["wall_s"])
+        timed_out = not self._wait(tester or pid, started + job.limits["wall_s"] * max(1, job.series))
         wall_s = time.monotonic() - started
         status, cpu_s, memory_mb = self._reap_all(pid, tester)
         if "fetched" in fds:
@@ -187,69 +200,63 @@ class _ForkServer:
             "memory_mb": memory_mb,
         }
 
-    def _fork(
-        self, job: Job, fds: dict[str, int], report: int, freedom: isolation.Freedom, link: socket.socket | None
-    ) -> int:
+    def _fork(self, report: int, begin: Callable[[], int]) -> int:
+        """Fork a child that ends with what `begin` returns, or says in `report` why it could not begin."""
         pid = os.fork()
         if pid:
             return pid
         try:
-            layout = {name: fds[name] for name in ("stdin", "stdout", "stderr", "results")}
-            request = json.loads(_content(fds["request"])) if job.command is None else {}
-            files = archive.unpack(_content(fds["files"])) if "files" in fds else {}
-            report = self._arrange(layout, report, link)
-            self._confine(isolation.Limits(**job.limits), freedom, False)
-            archive.write_all(self._places.scratch, files, 0o644)
-            os.write(report, b"y")
-            if job.command is None:
-                os.closerange(channel.CHANNEL_FD + (link is not None), _MAX_FD)
-                os._exit(harness.run(request))
-            os.close(harness.RESULT_FD)
-            command = [part.replace("{program}", self._places.program) for part in job.command]
-            os.execve(command[0], command, dict(os.environ))
+            os._exit(begin())
         except BaseException as error:
             with contextlib.suppress(OSError):  # after a `y` this takes it back, unless the program already runs
                 os.write(report, f"{type(error).__name__}: {error}".encode()[:_REASON_BYTES])
             os._exit(1)
-        raise AssertionError("unreachable")
 
-    def _fork_tester(self, job: Job, fds: dict[str, int], report: int, link: socket.socket) -> int:
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            nothing = os.open("/dev/null", os.O_RDWR)
-            request = json.loads(_content(fds["test"]))
-            layout = {"stdin": nothing, "stdout": nothing, "stderr": nothing, "results": fds["verdict"]}
-            report = self._arrange(layout, report, link)
-            self._confine(isolation.Limits(**job.limits), isolation.Freedom(), True)
-            os.write(report, b"y")
-            os.closerange(channel.CHANNEL_FD + 1, _MAX_FD)
-            os._exit(harness.run(request))
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                os.write(report, f"{type(error).__name__}: {error}".encode()[:_REASON_BYTES])
-            os._exit(1)
-        raise AssertionError("unreachable")
+    def _begin(self, job: Job, fds: dict[str, int], report: int, freedom: Freedom, link: socket.socket | None) -> int:
+        request = json.loads(_content(fds["request"])) if job.command is None else {}
+        files = archive.unpack(_content(fds["files"])) if "files" in fds else {}
+        last = fds.get("inputs") if link is None else link.fileno()
+        self._arrange([fds.get(name) for name in ("stdin", "stdout", "stderr", "results")], last)
+        self._confine(isolation.Limits(**job.limits), freedom)
+        archive.write_all(self._places.scratch, files, 0o644)
+        os.write(report, b"y")
+        if job.command is not None:
+            os.close(harness.RESULT_FD)
+            command = [part.replace("{program}", self._places.program) for part in job.command]
+            os.execve(command[0], command, dict(os.environ))
+        os.closerange(channel.CHANNEL_FD + (last is not None), _MAX_FD)
+        if not job.series:
+            return harness.run(request)
+        return series.run(request, self._narrow, self._scratch.is_untouched)
 
-    def _arrange(self, layout: dict[str, int], report: int, link: socket.socket | None) -> int:
-        """Give a child its descriptors 0 to 3, and 4 for the channel; `report` is moved out of their way."""
+    def _narrow(self) -> None:
+        """Take from a child of a series what its parent needs."""
+        if self._narrower is not None:
+            self._narrower.install()
+
+    def _begin_test(self, job: Job, fds: dict[str, int], report: int, link: socket.socket) -> int:
+        request = json.loads(_content(fds["test"]))
+        self._arrange([None, None, None, fds["verdict"]], link.fileno())
+        self._confine(isolation.Limits(**job.limits), Freedom(), tester=True)
+        os.write(report, b"y")
+        os.closerange(channel.CHANNEL_FD + 1, _MAX_FD)
+        return harness.run(request)
+
+    def _arrange(self, fds: list[int | None], last: int | None) -> None:
+        """Give a child its descriptors 0 to 3 (None is for nothing), and 4 if there is a last one."""
         isolation.follow_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.setsid()
-        report = isolation.move_up(report)
-        sources = [isolation.move_up(fd) for fd in layout.values()]
-        if link is not None:
-            sources.append(isolation.move_up(link.fileno()))
-        for target, fd in enumerate(sources):
+        nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        sources = [nothing if fd is None else fd for fd in fds]
+        for target, fd in enumerate(sources if last is None else [*sources, last]):
             os.dup2(fd, target)
         with contextlib.suppress(OSError):  # when memory runs out, this process goes and not the fork server
             os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC), b"1000")
         os.chdir(self._places.scratch)
         random.seed(0)  # forking has seeded it anew; the same program shall see the same numbers
-        return report
 
-    def _confine(self, limits: isolation.Limits, freedom: isolation.Freedom, tester: bool) -> None:
+    def _confine(self, limits: isolation.Limits, freedom: Freedom, tester: bool = False) -> None:
         for layer, apply in self._confinement.layers(limits, freedom, tester).items():
             if layer in self._active:
                 apply()
@@ -262,7 +269,10 @@ class _ForkServer:
         """
         status, cpu_s, memory = 0, 0.0, 0
         while True:
-            self._kill_all(pid)
+            self._kill_all()
+            if not self._alone:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
             try:
                 found, found_status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
@@ -276,38 +286,32 @@ class _ForkServer:
             if found == pid:
                 status = found_status
 
-    def _kill_all(self, pid: int) -> None:
+    def _kill_all(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self._alone:
-                os.kill(-1, signal.SIGKILL)
-            else:
-                for victim in _children():
-                    os.kill(victim, signal.SIGKILL)
-                os.killpg(pid, signal.SIGKILL)
+            for victim in (-1,) if self._alone else _children():
+                os.kill(victim, signal.SIGKILL)
 
-
-def _wait(pid: int, control: socket.socket, deadline: float) -> bool:
-    """Wait until the child exits. False if it must be killed instead; ends this process if the server is gone."""
-    try:
-        exited = [os.pidfd_open(pid)] if sys.platform == "linux" else []
-    except OSError:
-        exited = []
-    try:
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            pause = left if exited else min(left, _POLL_S)
-            readable, _, _ = select.select([control.fileno(), *exited], [], [], pause)
-            if control.fileno() in readable:  # nothing is sent during a run: the server hung up
-                for victim in (-1,) if os.getpid() == 1 else _children():
-                    os.kill(victim, signal.SIGKILL)
-                os._exit(0)
-            if readable or (not exited and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
-                return True
-    finally:
-        for fd in exited:
-            os.close(fd)
+    def _wait(self, pid: int, deadline: float) -> bool:
+        """Wait until the child exits. False if it must be killed instead; ends this process if the server is gone."""
+        try:
+            exited = [os.pidfd_open(pid)] if sys.platform == "linux" else []
+        except OSError:
+            exited = []
+        control = self._control.fileno()
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                readable, _, _ = select.select([control, *exited], [], [], left if exited else min(left, _POLL_S))
+                if control in readable:  # nothing is sent during a run: the server hung up
+                    self._kill_all()
+                    os._exit(0)
+                if readable or (not exited and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
+                    return True
+        finally:
+            for fd in exited:
+                os.close(fd)
 
 
 def _children() -> list[int]:
@@ -316,6 +320,13 @@ def _children() -> list[int]:
             return [int(pid) for pid in file.read().split()]
     except OSError:
         return []
+
+
+def _keep_low_descriptors() -> None:
+    """Occupy the numbers a program's own descriptors get, so that none that is received has one of them."""
+    while (fd := os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)) <= channel.CHANNEL_FD:
+        pass
+    os.close(fd)
 
 
 def _content(fd: int) -> bytes:
