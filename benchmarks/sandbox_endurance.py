@@ -138,12 +138,20 @@ def main() -> None:
         "seconds": seconds,
         "executions_per_s": options.executions / seconds,
         "survivors": 0 if options.kills else len(after - before),
-        "left_after_stop": sum(psutil.pid_exists(pid) for pid in after),
+        "left_after_stop": sum(map(_runs, after)),
         "first_quarter": _mean(whole[:quarter]),
         "last_quarter": _mean(whole[-quarter:]),
     }
     Console().print_json(data=figures)
     write_json(options.json, figures)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there, and not only its entry for a parent that has not asked yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _mean(samples: list[dict[str, float]]) -> dict[str, float]:

@@ -175,7 +175,7 @@ def loads(text: bytes) -> Any:
         ValueError: if it is not such JSON.
     """
     try:
-        return json.loads(text, parse_constant=_no_constants)
+        return _DECODER.decode(text.decode())
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -330,3 +330,6 @@ def _text(text: str) -> str:
 
 def _no_constants(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constants)  # one, since each is a cycle that only the collector frees
