@@ -287,26 +287,26 @@ class _Zygote:
                 raise PoolError(f"the program could not be started behind its isolation layers ({problem})")
             out_of_memory = self.group.ran_out()
             if work.series:
-                runs = series.records(_all_of(fds["results"]))
+                runs = series.records(_read(fds["results"]))
                 executions = [
                     _execution(out_of_memory and run["returncode"] == -signal.SIGKILL, nonce, run, *contents)
                     for run, contents in runs
                 ]
                 return Execution(**answer, out_of_memory=out_of_memory, series=executions)
-            written = os.pread(fds["results"], RESULT_BYTES + 1, 0)
+            written = _read(fds["results"], RESULT_BYTES + 1)
             most = _output_bytes(work.limits)
             execution = _execution(
                 out_of_memory,
                 nonce,
                 answer,
-                os.pread(fds["stdout"], most, 0),
-                os.pread(fds["stderr"], most, 0),
+                _read(fds["stdout"], most),
+                _read(fds["stderr"], most),
                 written,
             )
             if work.test is not None:
-                execution.verdict = _last_record(os.pread(fds["verdict"], RESULT_BYTES, 0), nonce)
+                execution.verdict = _last_record(_read(fds["verdict"], RESULT_BYTES), nonce)
             if work.fetch:
-                execution.files = archive.unpack(_all_of(fds["fetched"]))
+                execution.files = archive.unpack(_read(fds["fetched"]))
             return execution
         finally:
             for fd in fds.values():
@@ -388,8 +388,9 @@ def _memory_file(content: bytes) -> int:
     return fd
 
 
-def _all_of(fd: int) -> bytes:
-    return os.pread(fd, os.fstat(fd).st_size, 0)
+def _read(fd: int, most: int = 1 << 30) -> bytes:
+    """The content from its start, in a buffer of its size: larger ones that are cut leave holes in the heap."""
+    return os.pread(fd, min(most, os.fstat(fd).st_size), 0)
 
 
 def _last_record(written: bytes, nonce: str) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ipaddress
 import os
 import socket
@@ -16,12 +17,14 @@ from darkhorse.errors import UserError
 from darkhorse.sandbox.app import create_app
 from darkhorse.sandbox.pool import PoolError
 from darkhorse.sandbox.service import Service, ServiceOptions, default_workers
+from darkhorse.sandbox.syscalls import LIBC
 from darkhorse.types import Isolation
 
 READY = "darkhorse sandbox ready on "
 DEFAULT_PORT = 8080
 TOKEN_VARIABLE = "DARKHORSE_SANDBOX_TOKEN"
 _DRAIN_S = 30
+_MMAP_THRESHOLD = -3
 
 
 class _Server(uvicorn.Server):
@@ -77,6 +80,7 @@ def serve(
             f"Set the environment variable {TOKEN_VARIABLE}, or listen on 127.0.0.1.",
         )
     listener = _listen(host, port)
+    _keep_buffers_off_the_heap()
     with listener:
         shown = f"[{host}]" if ":" in host else host
         service = Service(options or ServiceOptions(default_workers()))
@@ -92,6 +96,13 @@ def serve(
         server.run(sockets=[listener])
         if server.failure is not None:
             raise server.failure
+
+
+def _keep_buffers_off_the_heap() -> None:
+    """Let large buffers be mappings of their own. Sockets are read into such, cut to what came: on the heap each would
+    leave a hole, and it would grow with every run (mallopt(3); C libraries other than glibc do as they please)."""
+    with contextlib.suppress(AttributeError):
+        LIBC.mallopt(_MMAP_THRESHOLD, 64 << 10)
 
 
 def _is_loopback(host: str) -> bool:
