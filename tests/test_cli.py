@@ -112,7 +112,7 @@ def test_mistakes_end_in_one_message(
     assert "Did you mean 'general'?" in fails(capsys, "train", quickstart, "--only", "genral")
     assert "Put the recipe first" in fails(capsys, "train", "--seed", "3", quickstart)
     assert f"127.0.0.1:{taken_port}" in fails(capsys, "sandbox", "--port", str(taken_port))
-    assert "Did you mean 'exact'?" in fails(capsys, "verify", "exakt", "--truth", "1", "--answer", "1")
+    assert "Did you mean 'exact'?" in fails(capsys, "verify", "--verifier", "exakt", "--truth", "1", "--response", "1")
     assert "no synthetic suite named 'maths'" in fails(capsys, "data", "preview", "maths")
     assert "no synthetic suite named 'maths'" in fails(capsys, "eval", "smollm2-135m", "--suite", "maths")
     assert "There is no run at" in fails(capsys, "report", str(tmp_path / "none"))
@@ -208,9 +208,35 @@ def test_preview_shows_tasks_with_truth_and_demonstration(capsys: pytest.Capture
 
 
 def test_verify_prints_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", "exact", "--truth", "Paris", "--answer", "Paris"]) == 0
+    arguments = ["verify", "--verifier", "exact", "--truth", "Paris", "--response"]
+    assert main([*arguments, "Paris"]) == 0
     right = capsys.readouterr().out
-    assert main(["verify", "exact", "--truth", "Paris", "--answer", "Rome"]) == 0
+    assert main([*arguments, "<think>Rome?</think>Rome"]) == 0
     wrong = capsys.readouterr().out
-    assert right.startswith("score 1")
-    assert wrong.startswith("score 0")
+    assert right.startswith("score 1 (correct)")
+    assert wrong.startswith("score 0 (wrong)")
+    assert main([*arguments, "<think>Paris"]) == 0
+    assert capsys.readouterr().out.startswith("score 0 (no_answer)")
+
+
+def test_verify_judges_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("Paris", "paris"), ("Rome", "Paris"), ("Paris", {"answer": []}), ("<think>x</think>", "Paris")]
+    batch, output = tmp_path / "rows.jsonl", tmp_path / "verdicts.jsonl"
+    batch.write_text("".join(json.dumps({"response": r, "truth": t, "id": 1}) + "\n" for r, t in rows))
+    assert main(["verify", "--verifier", "exact", "--batch", str(batch)]) == 0
+    printed = capsys.readouterr().out
+    assert main(["verify", "--verifier", "exact", "--batch", str(batch), "--output", str(output)]) == 0
+    for text in (printed, output.read_text()):
+        found = [json.loads(line) for line in text.splitlines()]
+        assert [one["score"] for one in found] == [1.0, 0.0, None, 0.0]
+        assert [one["reason"] for one in found] == ["correct", "wrong", "unparseable_gold", "no_answer"]
+        assert all(0 <= one["seconds"] < 10 for one in found)
+
+
+def test_verify_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = tmp_path / "rows.jsonl"
+    batch.write_text('{"response": "a", "truth": "a"}\n{"response": 3, "truth": "a"}\n')
+    assert "row 2: 'response'" in fails(capsys, "verify", "--verifier", "exact", "--batch", str(batch))
+    assert "nothing to judge" in fails(capsys, "verify", "--verifier", "exact", "--truth", "a")
+    both = fails(capsys, "verify", "--verifier", "exact", "--truth", "a", "--batch", str(batch))
+    assert "--batch was given with" in both

@@ -20,6 +20,9 @@ from darkhorse.types import Isolation
 if TYPE_CHECKING:
     from darkhorse.config.recipe import Recipe
     from darkhorse.sandbox.client import SandboxClient
+    from darkhorse.verify.batch import BatchRow
+    from darkhorse.verify.registry import Context
+    from darkhorse.verify.verdict import Verdict
 
 app = typer.Typer(
     name="darkhorse",
@@ -180,30 +183,60 @@ def sandbox(
 
 @app.command()
 def verify(
-    verifier: Annotated[str, typer.Argument(help="Name of the verifier, e.g. math.")],
-    truth: Annotated[str, typer.Option(help="What the verifier needs, as JSON or plain text.")],
-    answer: Annotated[str, typer.Option(help="The model's answer; - reads standard input.")],
+    verifier: Annotated[str, typer.Option(help="Name of the verifier, e.g. math.")],
+    truth: Annotated[str | None, typer.Option(help="What the verifier needs, as JSON or plain text.")] = None,
+    response: Annotated[str | None, typer.Option(help="The model's response; - reads standard input.")] = None,
     prompt: Annotated[str, typer.Option(help="The user's prompt, for verifiers that read it.")] = "",
+    batch: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rows of response and truth; writes score, reason, seconds.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where --batch writes; else it prints.")] = None,
+    at_once: Annotated[int, typer.Option(min=1, help="Rows of --batch judged at once.")] = 4,
+    reward: Annotated[bool, typer.Option(help="Judge as strictly as in training.")] = False,
 ) -> None:
-    """Print the verdict on one answer."""
+    """Explain the verdict on one response, or judge a file of them."""
     import asyncio
 
     import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
-    from darkhorse.chat.reasoning import THINK_CLOSE, Response, split_reasoning
-    from darkhorse.tasks.task import Task
     from darkhorse.verify import registry
-    from darkhorse.verify.verdict import Scored
+    from darkhorse.verify.batch import BatchRow, judge_one, read_batch
 
     registry.get(verifier)
-    text = sys.stdin.read() if answer == "-" else answer
-    response = split_reasoning(text) if THINK_CLOSE in text else Response("", text.strip(), closed=True)
-    task = Task("command-line", ({"role": "user", "content": prompt},), verifier, _json_or_text(truth))
+    if batch is not None and (truth is not None or response is not None):
+        raise UserError("--batch was given with --truth or --response.", "Its rows hold both: give one or the other.")
+    if batch is None and (truth is None or response is None):
+        raise UserError("There is nothing to judge.", "Give --truth and --response, or --batch FILE.")
+    rows = read_batch(batch) if batch is not None else []
     with _sandbox(verifier) as client:
-        verdict = asyncio.run(registry.judge(task, response, registry.Context(client)))
+        context = registry.Context(client)
+        if batch is not None:
+            asyncio.run(_judge_rows(verifier, rows, context, at_once, output))
+            return
+        text = sys.stdin.read() if response == "-" else response
+        row = BatchRow(response=text or "", truth=_json_or_text(truth or ""), prompt=prompt)
+        verdict = asyncio.run(judge_one(verifier, row, context))
+    _explain(verdict)
+
+
+async def _judge_rows(verifier: str, rows: list[BatchRow], context: Context, at_once: int, output: Path | None) -> None:
+    from darkhorse.verify.batch import judge_all
+
+    with contextlib.ExitStack() as stack:
+        file = sys.stdout if output is None else stack.enter_context(output.open("w", encoding="utf-8"))
+        async for found in judge_all(verifier, rows, context, at_once):
+            print(json.dumps(found), file=file, flush=output is None)
+
+
+def _explain(verdict: Verdict) -> None:
+    from darkhorse.verify.verdict import Scored
+
+    detail = dict(verdict.detail)
+    for number, step in enumerate(detail.pop("steps", ()), start=1):
+        print(f"{number}. {step}")
     outcome = f"score {verdict.score:g}" if isinstance(verdict, Scored) else "abstained"
-    print(f"{outcome}: {verdict.reason}")
-    if verdict.detail:
-        print(json.dumps(verdict.detail, indent=2, default=str))
+    print(f"{outcome} ({verdict.kind}): {verdict.reason}")
+    if detail:
+        print(json.dumps(detail, indent=2, default=str, ensure_ascii=False))
 
 
 @data.command("preview")
@@ -258,10 +291,12 @@ def docs(
 
 
 def _json_or_text(text: str) -> Any:
+    """A number stays text: 0.50 says more than 0.5."""
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text
+    return text if isinstance(value, int | float) else value
 
 
 @contextlib.contextmanager
