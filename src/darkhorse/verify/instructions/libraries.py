@@ -28,7 +28,9 @@ def tokens(text: str) -> list[str]:
 def language(text: str) -> str | None:
     """What `langdetect.detect` says, seeded; None where it finds nothing to go by."""
     detect = _langdetect()
-    return detect(text) if detect else languages.language_of(text)
+    if detect:
+        return detect(text)
+    return languages.language_of(text) or ("und" if any(map(str.isalpha, text)) else None)
 
 
 def syllables(word: str) -> int:
