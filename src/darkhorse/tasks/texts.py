@@ -78,6 +78,11 @@ def sentences(text: str) -> list[str]:
     return [piece.strip() for piece in _SENTENCE_END.split(text) if words(piece)]
 
 
+def filled_lines(text: str, least: int = 1) -> list[str]:
+    """The lines with at least so many words in them, without the spaces around them."""
+    return [line.strip() for line in text.splitlines() if line.strip() and len(words(line)) >= least]
+
+
 def prose_sentences(text: str) -> list[str]:
     """Sentences of a formatted text. They end at `.`, `!`, `?` and their like, at an empty line and at a list item, but
     not after `Dr.`, initials and the number of a list item. Headings are none; what ends without a mark is one."""

@@ -523,7 +523,7 @@ def repeat_span(text: str, given: p.RepeatSpan) -> bool:
 
 
 def title_case(text: str, given: NoParameters) -> bool:
-    """Each of at least two words begins with a capital, but for articles, conjunctions and short prepositions inside."""
+    """Each of at least two words begins with a capital, but articles, conjunctions and short prepositions inside."""
     words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text)
     if len(words) < 2 or not words[0][0].isupper():
         return False

@@ -1,4 +1,4 @@
-"""IFEval's checks corrected for rewards: what a person means by the instruction, hard to satisfy by accident or by trick.
+"""IFEval's checks corrected for rewards: what a person means, hard to satisfy by accident or by trick.
 
 Every difference from the published check is listed in `docs/verifiers-instructions.md`. Pure functions of the text that
 need no other package, but for languages beyond those of `languages.KNOWN`.
