@@ -315,7 +315,7 @@ ATTEMPTS: dict[str, Callable[[str, Kwargs, random.Random, int], str]] = {
     ),
     "custom:mcq_count_length": lambda t, g, r, n: _questions(r, n),
     "custom:reverse_newline": lambda t, g, r, n: (
-        "\n".join(sorted((f"Country {place:02}" for place in range(51 + n)), reverse=True) + [""])
+        "\n".join([*sorted((f"Country {place:02}" for place in range(52 + n)), reverse=True), ""])
         .replace("Country 51", "Zimbabwe")
         .replace("Country 50", "Zimbabwe")
     ),

@@ -14,34 +14,37 @@ from darkhorse.verify.instructions import ifeval_parameters as p
 from darkhorse.verify.instructions import libraries
 from darkhorse.verify.instructions.specs import NoParameters, compared
 
-_NESTED_QUANTIFIER = re.compile(r"[+*}]\)?[+*{]|\)[+*{]")
 OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 
 
 @lru_cache(maxsize=1024)
-def _pattern(source: str) -> re.Pattern[str]:
-    """A keyword taken as a regular expression, which is a flaw: none that could take exponential time."""
-    if _NESTED_QUANTIFIER.search(source):
-        return re.compile(r"(?!)")
+def pattern(source: str) -> re.Pattern[str]:
+    """A keyword taken as a regular expression, as the published checks do.
+
+    Raises:
+        ValueError: if it is none, or one that could take longer than linear time.
+    """
+    if len(re.findall(r"[*+{]", source)) > 2 or re.search(r"\)[?*+{]", source):
+        raise ValueError(f"{source!r} is too much of a regular expression")
     try:
         return re.compile(source, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError):
-        return re.compile(r"(?!)")
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{source!r} is no regular expression: {error}") from None
 
 
 def keywords(text: str, given: p.Keywords) -> bool:
     """Each keyword is found, as an unescaped regular expression."""
-    return all(_pattern(keyword).search(text) for keyword in given.keywords)
+    return all(pattern(keyword).search(text) for keyword in given.keywords)
 
 
 def keyword_frequency(text: str, given: p.KeywordFrequency) -> bool:
     """The keyword is found so often, inside words too."""
-    return compared(len(_pattern(given.keyword.strip()).findall(text)), given.relation, given.frequency)
+    return compared(len(pattern(given.keyword.strip()).findall(text)), given.relation, given.frequency)
 
 
 def forbidden_words(text: str, given: p.ForbiddenWords) -> bool:
     """No keyword is found between word boundaries."""
-    return not any(_pattern(rf"\b{word}\b").search(text) for word in given.forbidden_words)
+    return not any(pattern(rf"\b{word}\b").search(text) for word in given.forbidden_words)
 
 
 def letter_frequency(text: str, given: p.LetterFrequency) -> bool:
@@ -103,7 +106,7 @@ def postscript(text: str, given: p.Postscript) -> bool:
     """The marker occurs anywhere."""
     marker = given.postscript_marker.strip()
     known = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
-    return _pattern(known.get(marker, marker.lower())).search(text.lower()) is not None
+    return pattern(known.get(marker, marker.lower())).search(text.lower()) is not None
 
 
 def bullets(text: str, given: p.BulletPoints) -> bool:
@@ -136,12 +139,7 @@ def highlights(text: str, given: p.Highlights) -> bool:
 
 def sections(text: str, given: p.Sections) -> bool:
     """The word and a number occur at least so often, anywhere."""
-    source = rf"(?:{given.section_spliter.strip()})\s?\d+"
-    try:
-        pattern = re.compile(source)
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return len(pattern.findall(text)) >= given.num_sections
+    return len(re.findall(rf"(?:{given.section_spliter.strip()})\s?\d+", text)) >= given.num_sections
 
 
 def json_format(text: str, given: NoParameters) -> bool:

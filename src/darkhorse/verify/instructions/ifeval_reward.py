@@ -15,7 +15,7 @@ from darkhorse.verify.instructions import ifeval_parameters as p
 from darkhorse.verify.instructions import libraries
 from darkhorse.verify.instructions.ifeval_compat import OPTIONS
 from darkhorse.verify.instructions.languages import KNOWN, is_written_in
-from darkhorse.verify.instructions.specs import NoParameters, Unavailable, compared
+from darkhorse.verify.instructions.specs import NoParameters, compared
 
 _COMMAS = frozenset(",，、،﹐﹑︐︑՝߸᠂")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "『": "』"}
@@ -53,12 +53,6 @@ def language(text: str, given: p.Language) -> bool:
     if given.language not in KNOWN:
         return libraries.language(text) == given.language
     return is_written_in(text, given.language)
-
-
-def require_language(given: p.Language) -> None:
-    """A language that the small rules do not know needs `langdetect`."""
-    if given.language not in KNOWN and not libraries.installed()["langdetect"]:
-        raise Unavailable(f"telling the language '{given.language}' needs the extra darkhorse[languages]")
 
 
 def sentences(text: str, given: p.Sentences) -> bool:

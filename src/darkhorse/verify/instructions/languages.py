@@ -196,8 +196,10 @@ def is_written_in(text: str, code: str, evidence: bool = True) -> bool:
     scripts = _scripts(text)
     expected = _script_of(code)
     own = scripts[expected] + (scripts["Han"] if code in ("ja", "zh") else 0)
-    if not own or own < _SHARE * scripts.total() or (code == "zh" and scripts["Kana"]):
+    if not own or own < _SHARE * scripts.total():
         return False
+    if code in ("ja", "zh"):
+        return bool(scripts["Kana"]) == (code == "ja")
     if expected in _ALONE:
         return True
     found = _evidence(text, expected)

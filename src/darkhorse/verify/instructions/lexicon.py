@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 STOP_WORDS = frozenset(
     # pronouns and determiners
@@ -86,10 +87,11 @@ _VERB_FORMS = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def is_emoji(character: str) -> bool:
     """Whether one character is an emoji by itself."""
     point = ord(character)
-    return any(piece[0] <= point <= piece[-1] for piece in _EMOJI)
+    return point >= _EMOJI[0][0] and any(piece[0] <= point <= piece[-1] for piece in _EMOJI)
 
 
 def is_verb(word: str) -> bool:

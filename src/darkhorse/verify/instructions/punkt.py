@@ -15,6 +15,8 @@ import string
 from collections.abc import Iterator
 from itertools import pairwise
 
+from darkhorse.verify.instructions.lexicon import STOP_WORDS
+
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st sr jr vs v inc ltd co corp cos bros gen col lt maj adm rep reps sen messrs cie ave ft yr "
     "ct ok jan feb aug sept sep oct nov dec tues wed fri a.m p.m u.s u.k u.n u.s.a u.s.s.r d.c n.y n.j l.a n.h n.c "
@@ -105,7 +107,7 @@ def _ends(token: str, following: str) -> bool:
     if _NUMBER.fullmatch(token) or initial:
         if following in _MARKS or following[0].islower():
             return False
-        return not initial or not following[0].isupper() or _lowered(following) in _FUNCTION_WORDS
+        return not initial or not following[0].isupper() or _lowered(following) in _FUNCTION_WORDS | STOP_WORDS
     return not ellipsis
 
 

@@ -40,13 +40,13 @@ class Instruction(Generic[P]):
         parameters: model of its `kwargs`.
         compat: the published check.
         reward: the corrected check, for rewards.
-        require: raises `Unavailable` where the corrected check cannot work with the parameters.
+        require: raises ValueError or `Unavailable` where the check of a mode cannot work with the parameters.
     """
 
     parameters: type[P]
     compat: Callable[[str, P], bool]
     reward: Callable[[str, P], bool]
-    require: Callable[[P], None] | None = None
+    require: Callable[[P, Mode], None] | None = None
 
     def bind(self, kwargs: dict[str, Any], mode: Mode, prompt: str) -> Check:
         """The check of one instruction with its parameters filled in.
@@ -68,8 +68,8 @@ class Instruction(Generic[P]):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        if mode == "reward" and self.require:
-            self.require(parameters)
+        if self.require:
+            self.require(parameters, mode)
         check = self.compat if mode == "compat" else self.reward
         return lambda text: check(text, parameters)
 

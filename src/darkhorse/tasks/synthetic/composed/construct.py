@@ -77,18 +77,15 @@ def _attempt(rng: random.Random, topic: prose.Topic, rules: Rules) -> str:
 def _count(rng: random.Random, rules: Rules) -> int:
     """How many sentences: what the shape asks for, else a few."""
     shapes = (c.SentenceCount, c.Bullets, c.NumberedSteps, c.LineCount, c.ParagraphCount, c.Divided, c.Headings)
-    counts = [rules[shape].count for shape in shapes if shape in rules]
-    counts += [len(rules[shape].keys) for shape in (c.JsonKeys,) if shape in rules]
-    if c.Labels in rules:
-        return len(rules[c.Labels].labels)
-    if c.Acrostic in rules:
-        return len(rules[c.Acrostic].word)
-    if c.SentenceCount in rules:
-        return int(rules[c.SentenceCount].count)
+    counts: list[int] = [rules[shape].count for shape in shapes if shape in rules]
+    counts += [len(rules[c.JsonKeys].keys)] if c.JsonKeys in rules else []
+    counts += [len(rules[c.Labels].labels)] if c.Labels in rules else []
+    counts += [len(rules[c.Acrostic].word)] if c.Acrostic in rules else []
     if counts:
-        return max(counts)
+        return int(rules[c.SentenceCount].count) if c.SentenceCount in rules else max(counts)
     if c.WordCount in rules:
-        return max(2 if c.Parts in rules else 1, rules[c.WordCount].count // 9)
+        wanted: int = rules[c.WordCount].count
+        return max(2 if c.Parts in rules else 1, wanted // 9)
     if c.CharacterCount in rules:
         rule = rules[c.CharacterCount]
         return max(2, rule.count // 25 + 1) if rule.relation == "at_least" else 2

@@ -109,9 +109,8 @@ def _aimed(rule: c.Rule, text: str, rng: random.Random) -> Iterator[str]:
             yield from _cut(text, rng, lambda taken: len(words(taken)) >= max(1, 2 - more))
         case c.DifferentOpeners():
             starts = [match.start() for match in re.finditer(r"(?:(?<=^)|(?<=[.!?] ))\w", text)]
-            first = re.match(r"\W*(\w+)", text)
-            for start in starts[1:] if first else ():
-                yield f"{text[:start]}{first[1]} {text[start:]}"
+            opener = "".join(re.findall(r"\w+", text)[:1])
+            yield from (f"{text[:start]}{opener} {text[start:]}" for start in starts[1:])
         case c.SentenceLength() | c.SentenceCount():
             yield from _padded(text)
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Literal
 
 from darkhorse.tasks import constraints as c
 from darkhorse.tasks.synthetic import wordlists as w
@@ -237,7 +238,7 @@ def number(rng: random.Random) -> Instruction:
 
 def no_mark(rng: random.Random) -> Instruction:
     """A mark to avoid."""
-    mark = rng.choice(("!", "?", ";", ":", "("))
+    mark: c.Mark = rng.choice(("!", "?", ";", ":", "("))
     name = _TITLED[mark]
     return _made(
         rng,
@@ -250,7 +251,8 @@ def no_mark(rng: random.Random) -> Instruction:
 
 def mark_count(rng: random.Random) -> Instruction:
     """A mark so often."""
-    mark, count = rng.choice(("!", "?", ";")), rng.randint(1, 3)
+    mark: c.Mark = rng.choice(("!", "?", ";"))
+    count = rng.randint(1, 3)
     name = _TITLED[mark]
     return _made(
         rng,
@@ -335,7 +337,8 @@ def different_openers(rng: random.Random) -> Instruction:
 
 def sentence_mark(rng: random.Random) -> Instruction:
     """One mark for all sentences."""
-    mark, name = rng.choice((("!", "an exclamation"), ("?", "a question")))
+    mark: Literal["!", "?"] = rng.choice(("!", "?"))
+    name = "an exclamation" if mark == "!" else "a question"
     return _made(
         rng,
         c.SentenceMark(mark=mark),
