@@ -1,9 +1,9 @@
 """Do the `compat` checks of IFEval and IFBench decide as the published ones?
 
 Every row of the benchmarks' data gets a score of responses: attempts at following it, near misses, other languages,
-truncations, framings. The published checkers (IFEval's as EleutherAI's harness carries them, IFBench's from its
-repository) judge them in an environment of their own with NLTK's data and a seeded langdetect; ours judge them there
-too, and once more here without either library.
+truncations, framings, and a model's responses where a file has some. The published checkers (IFEval's as EleutherAI's
+harness carries them, IFBench's from its repository) judge them in an environment of their own with NLTK's data and a
+seeded langdetect; ours judge them there too, and once more here without either library.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--ifbench", default=IFBENCH, help="what pip installs as IFBench's checkers")
+    parser.add_argument(
+        "--responses", type=Path, help="JSONL of {prompt, response}: a model's, tried on all rows in turn"
+    )
     parser.add_argument("--rows", type=int, nargs=2, default=(0, 1000), metavar=("FROM", "TO"), help="part of each set")
     parser.add_argument("--show", type=int, default=0, help="disagreements printed for each instruction type")
     parser.add_argument("--json", type=Path)
@@ -45,14 +48,18 @@ def main() -> None:
         "same libraries": Peer("instructions-ours", [python, worker, "ours"]),
         "no libraries": Peer("instructions-alone", [sys.executable, worker, "ours"]),
     }
-    figures: dict[str, Any] = {}
+    lines = arguments.responses.read_text().splitlines() if arguments.responses else []
+    written = {row["prompt"]: row["response"] for row in map(json.loads, lines)}
+    others = list(written.values())
+    figures: dict[str, Any] = {"model_responses": len(others)}
     started = time.perf_counter()
     try:
         for benchmark, file in SETS.items():
             rows = [json.loads(line) for line in (arguments.data / file).read_text().splitlines()]
             tally = Tally(arguments.show)
             for index, row in list(enumerate(rows))[slice(*arguments.rows)]:
-                tried = responses(row, index)
+                model = [written.get(row["prompt"], ""), *others[index % len(others) :][:2]] if others else []
+                tried = list(dict.fromkeys([*responses(row, index), *model]))
                 question = {"benchmark": benchmark, "row": row, "responses": tried}
                 answers = {name: system.ask(question)["outcomes"] for name, system in systems.items()}
                 tally.add(row, tried, answers)

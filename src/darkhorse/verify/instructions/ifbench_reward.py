@@ -34,7 +34,7 @@ from darkhorse.verify.instructions.specs import NoParameters
 
 _LEAST_WORDS = 5  # of a text whose every word obeys a rule: fewer prove nothing
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxyz]{2}")
-_NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,:]\d+)*(?![^\W_])")
+_NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,:]\d+)*")
 _CLOSERS = "\"'”’)]*_ "
 _JAPANESE = re.compile(r"[぀-ヿ一-鿿]")
 _MINOR = frozenset(
@@ -100,7 +100,7 @@ def person_names(text: str, given: p.Number) -> bool:
 
 
 def numbers(text: str, given: p.Number) -> bool:
-    """So many numbers in digits: `3.14`, `1,000` and `10:30` are one each, `2-3` is two, `B2` is none."""
+    """So many numbers in digits: `3.14`, `1,000` and `10:30` and `60s` are one each, `2-3` is two, `B2` none."""
     return len(_NUMBER.findall(text)) == given.N
 
 

@@ -172,7 +172,9 @@ def language_of(text: str) -> str | None:
     scripts = _scripts(text)
     if not scripts:
         return None
-    script = "Kana" if scripts["Kana"] else scripts.most_common(1)[0][0]
+    script = scripts.most_common(1)[0][0]
+    if script == "Han" and scripts["Kana"]:
+        return "ja"
     if script in _ALONE:
         return _ALONE[script]
     ranked = _evidence(text, script).most_common(2)

@@ -107,7 +107,8 @@ def _ends(token: str, following: str) -> bool:
     if _NUMBER.fullmatch(token) or initial:
         if following in _MARKS or following[0].islower():
             return False
-        return not initial or not following[0].isupper() or _lowered(following) in _FUNCTION_WORDS | STOP_WORDS
+        known = len(following) == 1 or _lowered(following) in _FUNCTION_WORDS | STOP_WORDS
+        return not initial or not following[0].isupper() or known
     return not ellipsis
 
 
