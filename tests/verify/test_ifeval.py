@@ -137,9 +137,9 @@ CASES = [
     Case(
         "detectable_content:postscript",
         {"postscript_marker": "P.S."},
-        ["Hello you.\nP.S. Bye.", "Hello.\n\nP. S. Bye"],
-        ["Hello.", "Hello. PS bye"],
-        only_reward=["Hello.\n\n**P.S** Bye"],
+        ["Hello you.\nP.S. Bye.", "Hello.\n\nP. S. Bye", "Hello you. P.S. Bye."],
+        ["Hello.", "Hello. Psst bye"],
+        only_reward=["Hello.\n\n**P.S** Bye", "Hello you. PS bye"],
         only_compat=["vamp.s. are here", "P.S. Hello.", "Hello.\nP.S."],
     ),
     Case(

@@ -25,6 +25,8 @@ _EMPHASIS = re.compile(r"(?<!\*)(\*{1,3})(?![\s*])([^*\n]+)(?<!\s)\1(?!\*)")
 _BULLET_STAR = re.compile(r"^([ \t]*)[*•-](?=[ \t])", re.MULTILINE)
 _DIVIDER = re.compile(r"^[ \t]*\*\*\*[ \t]*$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
+_PIECE_END = re.compile(r"\n|(?<=[.!?…])[ \t]+")
+_SPACED_INITIAL = re.compile(r"(?<=\b[Pp]\.) (?=[PpSs]\b)")
 _DECORATION = " \t#*_>\"'“”‘’`-"
 
 
@@ -94,14 +96,13 @@ def placeholders(text: str, given: p.Placeholders) -> bool:
 
 
 def postscript(text: str, given: p.Postscript) -> bool:
-    """A line in the second half of the text begins with the marker, and words follow it."""
+    """A line or sentence behind the first third of the text begins with the marker, and words follow it."""
     wanted = _squeezed(given.postscript_marker)
-    lines = [line for line in text.splitlines() if texts.words(line)]
-    for index, line in enumerate(lines):
-        start = line.lstrip(_DECORATION)
-        body = _after(start, wanted)
-        if body is not None and index * 2 >= len(lines) - 1 and index > 0:
-            return bool(texts.words(body)) or index + 1 < len(lines)
+    pieces = [piece for piece in _PIECE_END.split(_SPACED_INITIAL.sub("", text)) if texts.words(piece)]
+    for index, piece in enumerate(pieces):
+        body = _after(piece.lstrip(_DECORATION), wanted)
+        if body is not None and index and index * 3 >= len(pieces):
+            return bool(texts.words(body)) or index + 1 < len(pieces)
     return False
 
 
