@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 import types
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -16,17 +17,22 @@ Judge = Callable[[dict[str, Any], str], list[bool | None]]
 
 
 def main(system: str) -> None:
-    """Answer questions {row, benchmark, responses} with the outcomes of each response, strict and loose."""
+    """Answer questions {row, benchmark, responses} with the outcomes of each response, strict and loose.
+
+    Args:
+        system: `published`, or the mode of ours.
+    """
     _offline()
-    judges = _ours() if system == "ours" else _published()
+    judges = _published() if system == "published" else _ours(system)
     desk = Desk()
     for question in desk.questions():
         judge = judges[question["benchmark"]]
+        started = time.perf_counter()
         outcomes = [
             {mode: judge(question["row"], response, mode == "loose") for mode in ("strict", "loose")}
             for response in question["responses"]
         ]
-        desk.answer({"outcomes": outcomes})
+        desk.answer({"outcomes": outcomes, "seconds": time.perf_counter() - started})
 
 
 def _offline() -> None:
@@ -86,14 +92,14 @@ def _versions(response: str) -> list[str]:
     return cut + [text.replace("*", "") for text in cut]
 
 
-def _ours() -> dict[str, Any]:
+def _ours(mode: str) -> dict[str, Any]:
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     from darkhorse.verify.instructions import published
 
     def judge(instructions: Any) -> Any:
         def outcomes(row: dict[str, Any], response: str, loose: bool) -> list[bool]:
             names, kwargs = zip(*_pairs(row), strict=True)
-            checks = published.bind(instructions, names, kwargs, "compat", row["prompt"])
+            checks = published.bind(instructions, names, kwargs, mode, row["prompt"])
             return published.followed(checks, response, loose)
 
         return outcomes

@@ -3,7 +3,8 @@
 Every row of the benchmarks' data gets a score of responses: attempts at following it, near misses, other languages,
 truncations, framings, and a model's responses where a file has some. The published checkers (IFEval's as EleutherAI's
 harness carries them, IFBench's from its repository) judge them in an environment of their own with NLTK's data and a
-seeded langdetect; ours judge them there too, and once more here without either library.
+seeded langdetect; ours judge them there too, and once more here without either library. The last column is no test: it
+says how often the corrected checks for rewards decide as the published ones.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ PACKAGES = (
     *("syllapy==0.8.0", "immutabledict", "absl-py", "pydantic==2.14.3", "pydantic-core==2.50.4", "annotated-types"),
     *("typing-extensions", "typing-inspection", "regex", "click", "joblib", "tqdm", "six", "packaging", "setuptools"),
 )
+OURS = ("same libraries", "no libraries", "reward")
 SETS = {"ifeval": "qwq_eval/ifeval.jsonl", "ifbench": "ifbench/IFBench_test.jsonl"}
 
 
@@ -45,8 +47,9 @@ def main() -> None:
     worker = str(HERE / "_instruction_worker.py")
     systems = {
         "published": Peer("instructions-published", [python, worker, "published"]),
-        "same libraries": Peer("instructions-ours", [python, worker, "ours"]),
-        "no libraries": Peer("instructions-alone", [sys.executable, worker, "ours"]),
+        "same libraries": Peer("instructions-compat", [python, worker, "compat"]),
+        "no libraries": Peer("instructions-alone", [sys.executable, worker, "compat"]),
+        "reward": Peer("instructions-reward", [sys.executable, worker, "reward"]),
     }
     lines = arguments.responses.read_text().splitlines() if arguments.responses else []
     written = {row["prompt"]: row["response"] for row in map(json.loads, lines)}
@@ -57,13 +60,20 @@ def main() -> None:
         for benchmark, file in SETS.items():
             rows = [json.loads(line) for line in (arguments.data / file).read_text().splitlines()]
             tally = Tally(arguments.show)
+            seconds: dict[str, float] = defaultdict(float)
             for index, row in list(enumerate(rows))[slice(*arguments.rows)]:
                 model = [written.get(row["prompt"], ""), *others[index % len(others) :][:2]] if others else []
                 tried = list(dict.fromkeys([*responses(row, index), *model]))
                 question = {"benchmark": benchmark, "row": row, "responses": tried}
-                answers = {name: system.ask(question)["outcomes"] for name, system in systems.items()}
-                tally.add(row, tried, answers)
+                answers = {name: system.ask(question) for name, system in systems.items()}
+                for name, answer in answers.items():
+                    seconds[name] += answer["seconds"]
+                tally.add(row, tried, {name: answer["outcomes"] for name, answer in answers.items()})
             figures[benchmark] = tally.figures()
+            count = figures[benchmark]["instructions"]["verdicts"]
+            figures[benchmark]["microseconds_a_verdict"] = {
+                name.replace(" ", "_"): round(1e6 * spent / count) for name, spent in seconds.items()
+            }
             report(benchmark, figures[benchmark])
     finally:
         for system in systems.values():
@@ -97,16 +107,16 @@ class Tally:
                     counts = self._types[name]
                     counts["raised" if right is None else "verdicts"] += 1
                     counts["followed"] += right is True
-                    for system in ("same libraries", "no libraries"):
+                    for system in OURS:
                         same = right is not None and answers[system][place][mode][position] == right
                         counts[system] += same
-                        if not same and right is not None:
+                        if not same and right is not None and system != "reward":
                             self._print(
                                 f"{name} ({mode}, {system}): published {right}", row["kwargs"][position], response
                             )
                 if None not in published:
                     self._prompts["verdicts"] += 1
-                    for system in ("same libraries", "no libraries"):
+                    for system in OURS:
                         self._prompts[system] += all(answers[system][place][mode]) == all(published)
 
     def _print(self, what: str, kwargs: dict[str, Any], response: str) -> None:
@@ -131,23 +141,22 @@ class Tally:
 def _shares(counts: dict[str, int]) -> dict[str, Any]:
     verdicts = counts["verdicts"]
     shares = {
-        system.replace(" ", "_"): round(100 * counts[system] / verdicts, 3) if verdicts else None
-        for system in ("same libraries", "no libraries")
+        system.replace(" ", "_"): round(100 * counts[system] / verdicts, 3) if verdicts else None for system in OURS
     }
     optional = {key: counts[key] for key in ("followed", "raised") if key in counts}
     return {"verdicts": verdicts, **optional, **shares}
 
 
 def report(benchmark: str, figures: dict[str, Any]) -> None:
-    """Print a benchmark's table: all, then the types that do not agree throughout."""
-    print(f"\n{benchmark:44} {'verdicts':>9} {'followed':>9} {'raised':>7} {'same libraries':>15} {'no libraries':>13}")
+    """Print a benchmark's table."""
+    columns = [system.replace(" ", "_") for system in OURS]
+    print(f"\n{benchmark:44} {'verdicts':>9} {'followed':>9} {'raised':>7}", *(f"{name:>15}" for name in OURS))
     rows = {"all instructions": figures["instructions"], "all prompts": figures["prompts"], **figures["types"]}
     for name, row in rows.items():
-        if name.startswith("all") or row["no_libraries"] != 100.0 or row["same_libraries"] != 100.0:
-            print(
-                f"{name:44} {row['verdicts']:9} {row.get('followed', '')!s:>9} {row.get('raised', '')!s:>7} "
-                f"{row['same_libraries']!s:>14}% {row['no_libraries']!s:>12}%"
-            )
+        shares = ("" if row[column] is None else f"{row[column]}%" for column in columns)
+        counts = f"{row['verdicts']:9} {row.get('followed', '')!s:>9} {row.get('raised', '')!s:>7}"
+        print(f"{name:44} {counts}", *(f"{share:>15}" for share in shares))
+    print("microseconds a verdict:", figures["microseconds_a_verdict"])
 
 
 if __name__ == "__main__":

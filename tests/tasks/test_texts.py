@@ -59,6 +59,8 @@ def test_sentences_of_formatted_texts(text: str, sentences: list[str]) -> None:
 def test_how_many_sentences_at_least_and_at_most() -> None:
     assert sentence_range("It is. It was") == (1, 2)
     assert sentence_range('It "is."\n\n- one\n- two') == (1, 3)
+    assert sentence_range("# What?\n\n**Who**\nIt is.") == (1, 3)
+    assert sentence_range("**It is. It was. It will be.**") == (3, 3)
     assert sentence_range("") == (0, 0)
 
 

@@ -86,27 +86,38 @@ def filled_lines(text: str, least: int = 1) -> list[str]:
 def prose_sentences(text: str) -> list[str]:
     """Sentences of a formatted text. They end at `.`, `!`, `?` and their like, at an empty line and at a list item, but
     not after `Dr.`, initials and the number of a list item. Headings are none; what ends without a mark is one."""
-    return [sentence for block in _blocks(text) for sentence in _block_sentences(block)]
+    blocks, _ = _blocks(text)
+    return [sentence for block in blocks for sentence in _block_sentences(block)]
 
 
 def sentence_range(text: str) -> tuple[int, int]:
-    """How many sentences a text has at least, counting only what ends in a mark, and at most."""
-    found = prose_sentences(text)
+    """How many sentences a text has at least, counting only what ends in a mark, and at most, headings among them."""
+    blocks, headings = _blocks(text)
+    found = [sentence for block in blocks for sentence in _block_sentences(block)]
     ended = sum(sentence.rstrip("\"'”’)]*_ ")[-1:] in _END_MARKS for sentence in found)
-    return ended, len(found)
+    return ended, len(found) + headings
 
 
-def _blocks(text: str) -> list[str]:
+def _blocks(text: str) -> tuple[list[str], int]:
+    """The texts between empty lines, list items and headings, and the number of headings."""
     blocks: list[list[str]] = [[]]
+    headings = 0
     for line in text.splitlines():
         content = line.strip()
         item = _LIST_ITEM.match(content)
-        heading = content.startswith("#") or (content[:2] + content[-2:] in ("****", "<<>>"))
+        heading = bool(words(content)) and _is_heading(content)
+        headings += heading
         if not content or heading or item:
             blocks.append([])
         if content and not heading:
             blocks[-1].append(content[item.end() :] if item else content)
-    return [" ".join(block) for block in blocks if block]
+    return [" ".join(block) for block in blocks if block], headings
+
+
+def _is_heading(line: str) -> bool:
+    """Whether a line is marked as a heading and holds no more than one sentence."""
+    marked = line.startswith("#") or (line[:2] + line[-2:] in ("****", "<<>>"))
+    return marked and len(_block_sentences(line)) < 2
 
 
 def _block_sentences(block: str) -> list[str]:

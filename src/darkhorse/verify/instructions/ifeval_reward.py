@@ -144,7 +144,7 @@ def highlights(text: str, given: p.Highlights) -> bool:
 def sections(text: str, given: p.Sections) -> bool:
     """Lines begin with the word and 1, 2, 3 and so on, at least so many in a row, with words under each."""
     opener = given.section_spliter.strip()
-    pattern = re.compile(rf"^[ \t#*_>\"“(\[-]*{re.escape(opener)}[ \t]*(\d{{1,4}})(?!\d)(.*)", re.MULTILINE)
+    pattern = re.compile(rf"^[ \t#*_>\"“(\[-]*{re.escape(opener)}[ \t]?(\d{{1,4}})(?!\d)(.*)", re.MULTILINE)
     found = list(pattern.finditer(text))
     wanted, best = 1, 0
     for match, following in zip(found, [*found, None][1:], strict=True):
