@@ -59,7 +59,7 @@ def construct(rng: random.Random, topic: prose.Topic, rules: Sequence[c.Rule]) -
 
 def _attempt(rng: random.Random, topic: prose.Topic, rules: Rules) -> str:
     sentences = [_clause(rng, topic, rules, place) for place in range(_count(rng, rules))]
-    _require(rng, sentences, rules)
+    _require(rng, topic, sentences, rules)
     _set_lengths(rng, sentences, rules)
     _set_edges(sentences, rules)
     _set_marks(rng, sentences, rules)
@@ -67,7 +67,7 @@ def _attempt(rng: random.Random, topic: prose.Topic, rules: Rules) -> str:
     if c.WordCount in rules:
         missing = _missing(rng, len(words(text)), rules[c.WordCount])
         for _ in range(missing):
-            rng.choice(sentences).words.insert(-1, _filler(rng, rules))
+            _lengthen(rng, min(sentences, key=lambda sentence: len(sentence.words)), rules)
         if missing < 0:
             _shorten(sentences, -missing)
         text = _lay_out(rng, topic, sentences, rules)
@@ -85,20 +85,20 @@ def _count(rng: random.Random, rules: Rules) -> int:
         return int(rules[c.SentenceCount].count) if c.SentenceCount in rules else max(counts)
     if c.WordCount in rules:
         wanted: int = rules[c.WordCount].count
-        return max(2 if c.Parts in rules else 1, wanted // 9)
+        return max(2 if c.Parts in rules else 1, wanted // (6 if rules[c.WordCount].relation != "at_most" else 9))
     if c.CharacterCount in rules:
         rule = rules[c.CharacterCount]
         return max(2, rule.count // 25 + 1) if rule.relation == "at_least" else 2
     return rng.randint(2, 4)
 
 
-def _clause(rng: random.Random, topic: prose.Topic, rules: Rules, place: int) -> _Sentence:
+def _clause(rng: random.Random, topic: prose.Topic, rules: Rules, place: int, opener: bool = True) -> _Sentence:
     """A clause on which the rules that concern it alone hold, as far as luck goes."""
     local = [rules[kind] for kind in _LOCAL if kind in rules]
     found = ""
     for _ in range(_TRIES):
         found = prose.statement(rng, topic) if place == 0 or rng.random() < 0.5 else prose.follow_up(rng, topic)
-        if c.DifferentOpeners in rules:
+        if c.DifferentOpeners in rules and opener:
             found = f"{_OPENERS[(place * 7 + rng.randrange(2)) % len(_OPENERS)]} {found}"
         if c.NoCommas in rules:
             found = found.replace(",", "")
@@ -112,7 +112,7 @@ def _short_enough(clause: str, rules: Rules) -> bool:
     return rule is None or rule.relation == "at_least" or len(words(clause)) <= rule.count
 
 
-def _require(rng: random.Random, sentences: list[_Sentence], rules: Rules) -> None:
+def _require(rng: random.Random, topic: prose.Topic, sentences: list[_Sentence], rules: Rules) -> None:
     """Words and phrases that must occur, each added to some sentence."""
     phrases: list[str] = []
     if c.Keywords in rules:
@@ -145,6 +145,11 @@ def _require(rng: random.Random, sentences: list[_Sentence], rules: Rules) -> No
     if c.Refrain in rules:
         for _ in range(rules[c.Refrain].count):
             rng.choice(sentences).words += [",", *rules[c.Refrain].phrase.split()]
+    if c.MarkCount in rules and rules[c.MarkCount].mark == ";":
+        for _ in range(rules[c.MarkCount].count):
+            sentence = rng.choice(sentences)
+            sentence.words[-1] += ";"
+            sentence.words += _clause(rng, topic, rules, 1, opener=False).words
     for sentence in sentences:  # a comma leans on the word before it, or goes
         joined = " ".join(sentence.words).replace(" ,", "" if c.NoCommas in rules else ",")
         sentence.words = joined.split()
@@ -154,12 +159,15 @@ def _set_lengths(rng: random.Random, sentences: list[_Sentence], rules: Rules) -
     rule = rules.get(c.SentenceLength)
     for sentence in sentences:
         while rule and rule.relation != "at_most" and len(words(" ".join(sentence.words))) < rule.count:
-            sentence.words.append(_filler(rng, rules))
+            _lengthen(rng, sentence, rules)
 
 
-def _filler(rng: random.Random, rules: Rules) -> str:
+def _lengthen(rng: random.Random, sentence: _Sentence, rules: Rules) -> None:
+    """Add an adverb at the end, before the last word where that one is asked for."""
     local = [rules[kind] for kind in _LOCAL if kind in rules]
-    return rng.choice([filler for filler in _FILLERS if all(rule.holds(filler) for rule in local)] or ["now"])
+    fresh = [word for word in _FILLERS if word not in sentence.words and all(rule.holds(word) for rule in local)]
+    place = len(sentence.words) - (c.EndsWith in rules)
+    sentence.words.insert(place, rng.choice(fresh or ["now"]))
 
 
 def _set_edges(sentences: list[_Sentence], rules: Rules) -> None:
@@ -180,12 +188,7 @@ def _set_marks(rng: random.Random, sentences: list[_Sentence], rules: Rules) -> 
         sentences[-1].mark = rules[c.EndingMark].mark
     if c.MarkCount in rules:
         mark, count = rules[c.MarkCount].mark, rules[c.MarkCount].count
-        if mark == ";":
-            for _ in range(count):
-                found = rng.choice(sentences).words
-                place = rng.randrange(max(1, len(found) - 1))
-                found[place] = found[place].rstrip(",;") + ";"
-        else:
+        if mark != ";":
             for sentence in rng.sample(sentences, min(count, len(sentences))):
                 sentence.mark = mark
             sentences[-1].mark += mark * max(0, count - len(sentences))

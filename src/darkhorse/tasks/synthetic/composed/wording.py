@@ -40,6 +40,10 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def lowercase(rng: random.Random) -> Instruction:
     """No capitals."""
     return _made(
@@ -259,7 +263,7 @@ def mark_count(rng: random.Random) -> Instruction:
         c.MarkCount(mark=mark, relation="exactly", count=count),
         f"{count} {mark}",
         f"The text contains precisely {_plural(count, name)}.",
-        f'Spend the sign "{mark}" {count} times, no more and no less.',
+        f'Spend the sign "{mark}" {_times(count)}, no more and no less.',
     )
 
 
