@@ -8,7 +8,9 @@ from pydantic import Field
 
 from darkhorse.config.base import Settings
 
-SyntheticSuite = Literal["mathematics", "programming", "instructions", "function_calls", "tools", "preference"]
+SyntheticSuite = Literal[
+    "mathematics", "programming", "instructions", "composed", "function_calls", "tools", "preference"
+]
 ImportFormat = Literal["darkhorse", "trl", "verl"]
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from darkhorse.errors import UserError, did_you_mean
-from darkhorse.tasks.synthetic import function_calls, instructions, mathematics, preference, programming, tools
+from darkhorse.tasks.synthetic import (
+    composed,
+    function_calls,
+    instructions,
+    mathematics,
+    preference,
+    programming,
+    tools,
+)
 from darkhorse.tasks.synthetic.base import Generator
 
 SUITES: dict[str, tuple[Generator, ...]] = {
     "mathematics": mathematics.GENERATORS,
     "programming": programming.GENERATORS,
     "instructions": instructions.GENERATORS,
+    "composed": composed.GENERATORS,
     "function_calls": function_calls.GENERATORS,
     "tools": tools.GENERATORS,
     "preference": preference.GENERATORS,

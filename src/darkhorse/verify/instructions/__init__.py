@@ -9,9 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from darkhorse.chat.reasoning import Response
 from darkhorse.tasks.constraints import Constraint
 from darkhorse.tasks.task import Task
+from darkhorse.verify.instructions import published
 from darkhorse.verify.registry import Context, register
 from darkhorse.verify.truths import read_truth
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
+
+__all__ = ["instructions", "published"]
 
 
 class InstructionsTruth(BaseModel):
