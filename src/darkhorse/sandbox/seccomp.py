@@ -32,7 +32,12 @@ _DENIED = {
     "sethostname": (170, 161), "setdomainname": (171, 162), "syslog": (103, 116), "acct": (163, 89),
     "quotactl": (179, 60), "settimeofday": (164, 170), "clock_settime": (227, 112), "adjtimex": (159, 171),
     "clock_adjtime": (305, 266),
+    "setpriority": (141, 140), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274), "ioprio_set": (251, 30), "migrate_pages": (256, 238), "move_pages": (279, 239),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448),
 }  # fmt: skip
+_ON_ITSELF = {"prlimit64": (302, 261), "sched_setaffinity": (203, 122)}
+"""May be called on the caller alone: the same user's other processes are open to them."""
 _FORKS = {"fork": (57, None), "vfork": (58, None)}
 _MEMORY_FILES = {"memfd_create": (319, 279)}
 _EXECS = {"execve": (59, 221), "execveat": (322, 281)}
@@ -131,22 +136,24 @@ def _code(column: int, architecture: int, freedom: Freedom, within: Freedom | No
     # clone3 hides its flags in memory; without it the C library falls back to clone
     code += [(_JUMP_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
     if freedom.processes:
-        code += _only_if(_CLONE[column], (_JUMP_SET, 1, 0, _CLONE_NAMESPACES), deny)
+        code += _only_if(_CLONE[column], (_JUMP_SET, 1, 0, _CLONE_NAMESPACES), deny=deny)
     else:
-        code += _only_if(_CLONE[column], (_JUMP_SET, 0, 1, _CLONE_THREAD), deny)
+        code += _only_if(_CLONE[column], (_JUMP_SET, 0, 1, _CLONE_THREAD), deny=deny)
+    for numbers in _ON_ITSELF.values():
+        code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, 0), (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny=deny)
     if not freedom.signals:
         for numbers in (_KILL, _TGKILL):
-            code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny)
+            code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny=deny)
     code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("HBBI", *instruction) for instruction in code)
 
 
-def _only_if(number: int, test: tuple[int, int, int, int], deny: int) -> list[tuple[int, int, int, int]]:
-    """Allow call `number` only if its first argument passes `test`."""
+def _only_if(number: int, *tests: tuple[int, int, int, int], deny: int) -> list[tuple[int, int, int, int]]:
+    """Allow call `number` only if its first argument passes one of the tests (each jumps over one instruction)."""
+    passed = [instruction for test in tests for instruction in (test, (_RETURN, 0, 0, _ALLOW))]
     return [
-        (_JUMP_EQUAL, 0, 4, number),
+        (_JUMP_EQUAL, 0, len(passed) + 2, number),
         (_LOAD, 0, 0, _AT_ARGUMENT_0),
-        test,
-        (_RETURN, 0, 0, _ALLOW),
+        *passed,
         (_RETURN, 0, 0, deny),
     ]
