@@ -233,7 +233,7 @@ def as_source(value: Any, schema: dict[str, Any], language: str, style: int = 0)
             return f"{value}{JAVA_SUFFIX.get(kind, '')}"
         return f"{value}n" if kind == "Bigint" else str(value)
     if isinstance(value, str):
-        plain = kind in ("any",) and style == 0
+        plain = kind not in ("String", "char") and style == 0
         return value if plain and value else json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
         parts = [as_source(item, {"type": "String", **items} if isinstance(item, str) else items, language) for item in value]

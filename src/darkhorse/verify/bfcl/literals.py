@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkhorse.verify.bfcl.calls import Language
-from darkhorse.verify.bfcl.source import split_list, tokens
+from darkhorse.verify.bfcl.tokens import split_list, tokens
 
 _NUMBER = re.compile(r"([-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,3})?)([lLfFdDn]?)")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from darkhorse.verify.bfcl.calls import Call, check_size
+from darkhorse.verify.bfcl.expression import check_expression
+from darkhorse.verify.bfcl.tokens import CLOSING, split_list, string_end, tokens
 
-_QUOTES = "\"'`"
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
 _FUNCTION = re.compile(r"\s*(?:await\s+)?([A-Za-z_$][\w$]*(?:\s*\.\s*[A-Za-z_$][\w$]*)*)\s*\(")
 _NAMED = re.compile(r"\s*([A-Za-z_$][\w$]*)\s*=(?![=>])\s*")
 _SPACES = re.compile(r"\s+")
@@ -58,62 +58,6 @@ def published_javascript_call(text: str) -> Call:
     return Call(name, _published_arguments(arguments, _javascript_value))
 
 
-def split_list(text: str) -> list[str]:
-    """The parts of a text between commas that stand in no string and no bracket; none for an empty text.
-
-    Raises:
-        ValueError: if a string or a bracket does not end, or a part is empty.
-    """
-    parts, start = [], 0
-    stack: list[str] = []
-    for place, token in tokens(text):
-        if token in _CLOSING:
-            stack.append(_CLOSING[token])
-        elif token in (")", "]", "}"):
-            if not stack or stack.pop() != token:
-                raise ValueError("the brackets do not match")
-        elif token == "," and not stack:
-            parts.append(text[start:place].strip())
-            start = place + 1
-    if stack:
-        raise ValueError("a bracket never closes")
-    last = text[start:].strip()
-    if not parts and not last:
-        return []
-    parts.append(last)
-    if not all(parts):
-        raise ValueError("nothing stands between two commas")
-    return parts
-
-
-def tokens(text: str) -> Iterator[tuple[int, str]]:
-    """Places and texts of the strings, quotes included, and of the other characters.
-
-    Raises:
-        ValueError: if a string does not end.
-    """
-    place = 0
-    while place < len(text):
-        if text[place] in _QUOTES:
-            end = _string_end(text, place)
-            yield place, text[place:end]
-            place = end
-        else:
-            yield place, text[place]
-            place += 1
-
-
-def _string_end(text: str, start: int) -> int:
-    place = start + 1
-    while place < len(text):
-        if text[place] == "\\":
-            place += 1
-        elif text[place] == text[start]:
-            return place + 1
-        place += 1
-    raise ValueError("a string never ends")
-
-
 def _split_call(text: str) -> tuple[str, list[str]]:
     check_size(text)
     text = text.strip().removesuffix(";").rstrip()
@@ -130,11 +74,11 @@ def _published_bare(text: str) -> str:
     return bare[1:-1]
 
 
-def _published_arguments(arguments: list[str], value: object) -> dict[str, str]:
-    assert callable(value)
+def _published_arguments(arguments: list[str], value: Callable[[str], str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for argument in arguments:
         key = _NAMED.match(argument)
+        check_expression(argument[key.end() :] if key else argument)
         if key is not None:
             if key[1] in named:
                 raise ValueError(f"the argument '{key[1][:60]}' is given twice")
@@ -155,7 +99,7 @@ _INVOCATION = re.compile(r"[A-Za-z_$][\w$.\s]*\(")
 
 
 def _java_value(text: str, nested: bool = False) -> str:
-    if text[0] in "\"'" and _string_end(text, 0) == len(text):
+    if text[0] in "\"'" and string_end(text, 0) == len(text):
         return text if nested else text[1:-1]
     if array := _ARRAY.fullmatch(text):
         items = ",".join(_java_value(item, True) for item in split_list(array[2][1:-1]))
@@ -172,7 +116,7 @@ def _java_value(text: str, nested: bool = False) -> str:
 def _bracket_end(text: str, start: int) -> int:
     depth = 0
     for place, token in tokens(text[start:]):
-        depth += (token in _CLOSING) - (token in (")", "]", "}"))
+        depth += (token in CLOSING) - (token in (")", "]", "}"))
         if depth == 0:
             return start + place + 1
     raise ValueError("a bracket never closes")
