@@ -236,7 +236,9 @@ def as_source(value: Any, schema: dict[str, Any], language: str, style: int = 0)
         plain = kind not in ("String", "char") and style == 0
         return value if plain and value else json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
-        parts = [as_source(item, {"type": "String", **items} if isinstance(item, str) else items, language) for item in value]
+        parts = [
+            as_source(item, {"type": "String", **items} if isinstance(item, str) else items, language) for item in value
+        ]
         if language == "javascript":
             return f"[{', '.join(parts)}]" if style < 2 else f"new Array({', '.join(parts)})"
         inner = {"integer": "Integer", "String": "String", "long": "Long"}.get(items.get("type", ""), "Object")
@@ -245,7 +247,10 @@ def as_source(value: Any, schema: dict[str, Any], language: str, style: int = 0)
         if style == 1:
             return f"new ArrayList<{inner}>() {{{{ {' '.join(f'add({part});' for part in parts)} }}}}"
         return f"new ArrayList<{inner}>(Arrays.asList({', '.join(parts)}))"
-    entries = {key: as_source(item, {"type": "String"} if isinstance(item, str) else {}, language) for key, item in value.items()}
+    entries = {
+        key: as_source(item, {"type": "String"} if isinstance(item, str) else {}, language)
+        for key, item in value.items()
+    }
     if language == "javascript":
         quote = "" if style == 0 else '"'
         return "{" + ", ".join(f"{quote}{key}{quote}: {item}" for key, item in entries.items()) + "}"
@@ -261,7 +266,10 @@ def source_texts(calls: Calls, entry: dict[str, Any], style: int) -> dict[str, s
     for name, arguments in calls:
         properties = schemas.get(name, next(iter(schemas.values())))
         written.append(
-            (name, {key: as_source(value, properties.get(key, {}), language, style) for key, value in arguments.items()})
+            (
+                name,
+                {key: as_source(value, properties.get(key, {}), language, style) for key, value in arguments.items()},
+            )
         )
     source = ", ".join(f"{n}({', '.join(f'{k}={v}' for k, v in a.items())})" for n, a in written)
     blocks: Calls = []

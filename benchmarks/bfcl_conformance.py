@@ -22,7 +22,6 @@ from typing import Any
 from _bfcl_mutations import as_python, as_tags, first_answer, mutations, python_variants, source_texts, source_variants
 from _peers import HERE, Peer, environment
 from _writing import write_json
-
 from darkhorse.chat.reasoning import Response
 from darkhorse.tasks.task import Task
 from darkhorse.verify.bfcl import bfcl
@@ -110,7 +109,7 @@ def unrelated(entry: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield "an empty list", "[]"
     yield "a word in brackets", "[nothing]"
     yield "an empty block", "<tool_call>\n{}\n</tool_call>"
-    yield "a broken block", "<tool_call>\n{\"name\": \"f\"\n</tool_call>"
+    yield "a broken block", '<tool_call>\n{"name": "f"\n</tool_call>'
     if not entry["functions"]:
         return
     function = entry["functions"][0]
@@ -218,7 +217,16 @@ def main() -> int:
 
 
 def print_table(figures: dict[str, Any]) -> None:
-    columns = ("tasks", "answers", "agree", "crashes", "public_right", "reward_refuses", "reward_accepts", "reward_abstains")
+    columns = (
+        "tasks",
+        "answers",
+        "agree",
+        "crashes",
+        "public_right",
+        "reward_refuses",
+        "reward_accepts",
+        "reward_abstains",
+    )
     print(f"| category | {' | '.join(columns)} |")
     print("|---" * (len(columns) + 1) + "|")
     for name, counts in [*figures["categories"].items(), ("all", figures["total"])]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from darkhorse.verify.bfcl.calls import Call, Language, Name
 from darkhorse.verify.bfcl.literals import Code, Number, compact, literal, quoted
-from darkhorse.verify.bfcl.matching import perfect_matching
+from darkhorse.verify.matching import perfect_matching
 
 _INTEGERS = frozenset(("integer", "byte", "short", "long", "Bigint"))
 _FLOATS = frozenset(("float", "double", "number"))
@@ -113,7 +113,9 @@ def _call_problem(
         if parameter not in properties or parameter not in accepted:
             return f"'{name}' has the unexpected argument '{parameter[:60]}'"
         details = properties[parameter]
-        options = [one for one in accepted[parameter] if one != "" or _empty_allowed(details, parameter, accepted, required)]
+        options = [
+            one for one in accepted[parameter] if one != "" or _empty_allowed(details, parameter, accepted, required)
+        ]
         if language != "python":
             right = any(_source_equal(value, one, details, language) for one in options)
         else:
