@@ -1,8 +1,8 @@
 """Agreement with the public checker of the Berkeley Function Calling Leaderboard, over its whole data, with mutations.
 
-Each task of `bfcl-eval` with calls to judge by their syntax tree is answered by its allowed answers and by changed ones,
-in the leaderboard's own syntax and in `<tool_call>` blocks; the public reader and checker judge them side by side with
-the verifier `bfcl` in both modes.
+Each task of `bfcl-eval` with calls to judge by their syntax tree is answered by its allowed answers and by changed
+ones, in the leaderboard's own syntax and in `<tool_call>` blocks; the public reader and checker judge them side by side
+with the verifier `bfcl` in both modes.
 
 Run: python benchmarks/bfcl_conformance.py --json benchmarks/results/bfcl_conformance.json
 """

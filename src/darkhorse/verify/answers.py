@@ -165,8 +165,10 @@ def _patterns(last: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[s
 
 
 def chosen_letter(answer: str, last: str = "J") -> str | None:
-    """The letter an answer settles on, from A to `last`: boxed, then in a JSON field or tag, then the last declared ("the
-    answer is B"), then leading ("B) ..."), then the only bracketed one. None when there is none or it hedges.
+    """The letter an answer settles on, from A to `last`; None when there is none or it hedges between several.
+
+    It is boxed, or in a JSON field or a tag; there, or else in the whole answer, the last declared one counts ("the
+    answer is B"), then a leading one ("B) ..."), then the only bracketed one.
 
     The JSON field is that of QwQ's published prompt: `"answer": "C"`. Fields or tags that differ are a hedge.
     """

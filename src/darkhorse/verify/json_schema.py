@@ -82,7 +82,7 @@ def check_schema(schema: Any) -> None:
     """Refuse a schema that cannot be used.
 
     Raises:
-        SchemaError: if a keyword is unknown or has a value it cannot have, a pattern is no pattern, or a reference leads
+        SchemaError: if a keyword is unknown or has a value it cannot have, a pattern is none, or a reference leads
             nowhere.
     """
     pending, seen = [(schema, 0)], 0

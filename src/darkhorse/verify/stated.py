@@ -26,8 +26,8 @@ def stated_answer(text: str, form: Form = "any") -> str | None:
     Args:
         text: the response after its thinking.
         form: `boxed` the last `\boxed{}`; `tag` the content of `<answer>` or `<solution>`; `bold` the last bold text;
-            `json` the field `answer` of the response's JSON object; `last_line` the last line that is not empty; `any` a
-            box, else a tag, else the whole text.
+            `json` the field `answer` of the response's JSON object; `last_line` the last line that is not empty;
+            `any` a box, else a tag, else the whole text.
     """
     if form == "boxed":
         return last_boxed(text) or None
@@ -63,7 +63,7 @@ def tagged(text: str) -> str | None:
 
 
 def json_object(text: str) -> Any:
-    """The JSON value of a response: all of it, a tag's content, the last fenced block, or from the first to the last brace.
+    """The JSON value of a response: all of it, a tag's content, the last fenced block, or from first to last brace.
 
     None if there is none, if it is longer than 100,000 characters, or if an object gives a key twice.
     """

@@ -119,11 +119,9 @@ def _compared(found: Table, truth: TableTruth) -> Scored:
         return Scored(0.0, f"The table has {len(rows)} row(s), not {len(truth.rows)}.")
     if truth.ordered:
         for place, (row, wanted) in enumerate(zip(rows, truth.rows, strict=True), 1):
-            wrong = [
-                name for name, *pair in zip(names, row, wanted, strict=True) if not same_cell(*pair, truth.tolerance)
-            ]
-            if wrong:
-                return Scored(0.0, f"Row {place} differs in column {wrong[0][:60]!r}.")
+            for name, cell, true_cell in zip(names, row, wanted, strict=True):
+                if not same_cell(cell, true_cell, truth.tolerance):
+                    return Scored(0.0, f"Row {place} differs in column {name[:60]!r}.")
         return Scored(1.0, "Every cell is right.")
     fits = [[_same_row(row, wanted, truth.tolerance) for row in rows] for wanted in truth.rows]
     if perfect_matching(fits) is not None:
@@ -133,7 +131,7 @@ def _compared(found: Table, truth: TableTruth) -> Scored:
 
 
 def _same_row(row: list[Any], wanted: list[Any], tolerance: float) -> bool:
-    return all(same_cell(*pair, tolerance) for pair in zip(row, wanted, strict=True))
+    return all(same_cell(one, other, tolerance) for one, other in zip(row, wanted, strict=True))
 
 
 def _json(text: str) -> Table | None:

@@ -114,12 +114,9 @@ def _greedily(
 
 
 def _schema(functions: list[dict[str, Any]], answer: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the answer's function; where there is none, one that the check fails on."""
     name = next(iter(answer))
-    return next(function for function in functions if function["name"] == name) if _named(functions, name) else {}
-
-
-def _named(functions: list[dict[str, Any]], name: str) -> bool:
-    return any(function["name"] == name for function in functions)
+    return next((function for function in functions if function["name"] == name), {})
 
 
 def _call_problem(
@@ -175,7 +172,7 @@ def _value_problem(value: Any, accepted: list[Any], schema: dict[str, Any], lang
     return None if right else "has a wrong value"
 
 
-def _type_check(value: Any, accepted: Any, expected: type, inner: type | None) -> tuple[bool, bool]:
+def _type_check(value: Any, accepted: list[Any], expected: type, inner: type | None) -> tuple[bool, bool]:
     """Whether the type is right, and whether the value is compared as a variable's name.
 
     An accepted value of another type than the schema's stands for a variable.

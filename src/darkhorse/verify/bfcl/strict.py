@@ -196,7 +196,7 @@ def _source_equal(text: Any, wanted: Any, schema: dict[str, Any], language: Lang
 
 
 def _same_source(text: str, wanted: str, kind: str) -> bool:
-    """Strings as strings, however quoted; any other expression as code: case counts, and spaces between tokens do not."""
+    """Strings as strings, however quoted; other expressions as code, where case counts and most spaces do not."""
     content = quoted(text.strip())
     if kind == "String":
         return same_text(text if content is None else content, wanted)

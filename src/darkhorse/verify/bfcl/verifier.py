@@ -63,7 +63,7 @@ _TRUTH = TypeAdapter(BfclTruth)
 
 @register("bfcl")
 async def bfcl(task: Task, response: Response, context: Context) -> Verdict:
-    """Whether the answer makes the expected calls, in Python's, Java's or JavaScript's syntax or in `<tool_call>` blocks.
+    """Whether the answer makes the expected calls, in the syntax of the truth's language or in `<tool_call>` blocks.
 
     Rules: `ast_checker` of the Berkeley Function Calling Leaderboard, as published or corrected, by the truth's `mode`.
     """
