@@ -179,14 +179,15 @@ def _type_check(value: Any, accepted: list[Any], expected: type, inner: type | N
     """
     first = next((type(one) for one in accepted if one != ""), None)
     variable = first is not None and first is not expected
-    if type(value) is expected:
+    kind = type(value)
+    if kind is expected:
         if inner is None:
             return True, variable
         for one in accepted:
             if type(one) is not list or all(_type_check(item, one, inner, None)[0] for item in value):
                 return True, variable
         return False, False
-    return first is not None and type(value) is first, True
+    return first is not None and kind is first, True
 
 
 def _standard(value: Any) -> Any:
