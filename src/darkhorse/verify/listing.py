@@ -81,7 +81,7 @@ def list_items(text: str, separator: str | None = None) -> list[Any] | None:
             return value
     bare = text[1:-1] if len(text) > 1 and text[0] + text[-1] in ("[]", "()", "{}") else text
     if separator is None:
-        separator = "\n" if "\n" in bare.strip() else ";" if ";" in bare else ","
+        separator = "\n" if "\n" in bare.strip() or _MARKER.match(bare) else ";" if ";" in bare else ","
     pieces = [_MARKER.sub("", piece, count=1) if separator == "\n" else piece for piece in bare.split(separator)]
     cleaned = [piece.strip().rstrip(",;").strip() for piece in pieces]
     if separator == "\n":

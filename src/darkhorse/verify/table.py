@@ -87,7 +87,7 @@ def read_table(text: str, layout: Layout = "any") -> Table | None:
     if len(text) > MAX_TEXT:
         return None
     bare = last_fenced(text) or unfenced(text)
-    readers = {"json": _json, "jsonl": _json_lines, "markdown": _markdown, "csv": _csv, "tsv": _tsv}
+    readers = {"json": _json, "jsonl": _json_lines, "markdown": _markdown, "tsv": _tsv, "csv": _csv}
     chosen = list(readers.values()) if layout == "any" else [readers[layout]]
     for read in chosen:
         found = read(bare)
@@ -189,7 +189,8 @@ def _csv(text: str) -> Table | None:
 
 
 def _tsv(text: str) -> Table | None:
-    return _separated(text, "\t")
+    found = _separated(text, "\t")
+    return found if found is not None and len(found.header) > 1 else None
 
 
 def _separated(text: str, delimiter: str) -> Table | None:
@@ -197,4 +198,4 @@ def _separated(text: str, delimiter: str) -> Table | None:
         rows = [row for row in csv.reader(io.StringIO(text.strip()), delimiter=delimiter, skipinitialspace=True) if row]
     except csv.Error:
         return None
-    return Table(rows[0], list(rows[1:])) if rows and (len(rows[0]) > 1 or len(rows) > 1) else None
+    return Table(rows[0], list(rows[1:])) if len(rows) > 1 or (rows and len(rows[0]) > 1) else None
