@@ -54,7 +54,9 @@ def test_a_cell_is_itself(value: Any) -> None:
     assert same_cell(value, value)
 
 
-@given(st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9))
+@given(
+    st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9)
+)
 def test_numbers_are_read_exactly(value: Any) -> None:
     assert cell_number(f" {value:,} ") == Fraction(str(value))
 

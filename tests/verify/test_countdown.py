@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import judge, score
 
 from darkhorse.verify.countdown import countdown, evaluate
 from darkhorse.verify.verdict import Abstained
+from judging import judge, score
 
 TRUTH = {"nums": [44, 19, 35], "target": 98}
 
@@ -54,21 +54,36 @@ def test_numbers_may_be_left_over_where_that_is_allowed() -> None:
     assert score(countdown, {"nums": [3, 3, 8, 8], "target": 24}, "8 / (3 - 8 ÷ 3)") == 1
 
 
-@pytest.mark.parametrize("truth", [None, {}, {"nums": [], "target": 1}, {"nums": [1.5], "target": 1}, {"nums": [1], "target": "1"}, {"nums": [-1], "target": 1}])
+@pytest.mark.parametrize(
+    "truth",
+    [
+        None,
+        {},
+        {"nums": [], "target": 1},
+        {"nums": [1.5], "target": 1},
+        {"nums": [1], "target": "1"},
+        {"nums": [-1], "target": 1},
+    ],
+)
 def test_malformed_truths_abstain(truth: Any) -> None:
     assert isinstance(judge(countdown, truth, "1"), Abstained)
 
 
 EXPRESSIONS = st.recursive(
     st.integers(0, 50).map(str),
-    lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"),
+    lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner).map(
+        lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
+    ),
     max_leaves=8,
 )
 
 
 @given(EXPRESSIONS)
 def test_values_are_exact(text: str) -> None:
-    exact = "".join(f"Fraction({piece})" if piece.isdigit() else piece for piece in text.replace("(", "( ").replace(")", " )").split(" "))
+    exact = "".join(
+        f"Fraction({piece})" if piece.isdigit() else piece
+        for piece in text.replace("(", "( ").replace(")", " )").split(" ")
+    )
     try:
         expected = eval(exact, {"Fraction": Fraction})
     except ZeroDivisionError:

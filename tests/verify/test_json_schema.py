@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import judge, score
 
 from darkhorse.verify.json_schema import json_equal, json_schema, schema_problem
 from darkhorse.verify.verdict import Abstained
+from judging import judge, score
 
 KEYWORDS: list[tuple[Any, list[Any], list[Any]]] = [
     (True, [1, None], []),
@@ -36,7 +36,11 @@ KEYWORDS: list[tuple[Any, list[Any], list[Any]]] = [
     ({"minProperties": 1, "maxProperties": 1}, [{"a": 1}], [{}, {"a": 1, "b": 2}]),
     ({"properties": {"a": {"type": "integer"}}, "required": ["a"]}, [{"a": 1, "b": 2}], [{}, {"a": "x"}]),
     ({"properties": {"a": True}, "additionalProperties": False}, [{"a": 1}], [{"b": 1}]),
-    ({"patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": False}, [{"x1": 1}], [{"x1": "a"}, {"y": 1}]),
+    (
+        {"patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": False},
+        [{"x1": 1}],
+        [{"x1": "a"}, {"y": 1}],
+    ),
     ({"propertyNames": {"maxLength": 1}}, [{"a": 1}], [{"ab": 1}]),
     ({"dependentRequired": {"a": ["b"]}}, [{"a": 1, "b": 1}, {}], [{"a": 1}]),
     ({"allOf": [{"minimum": 1}, {"maximum": 2}]}, [1], [0, 3]),
@@ -80,7 +84,9 @@ def test_schemas_that_cannot_be_used_abstain(truth: Any) -> None:
     assert isinstance(judge(json_schema, truth, "{}"), Abstained)
 
 
-@pytest.mark.parametrize("answer", ["", "no", "{'a': 1}", "NaN", '{"a": 1, "a": 2}', "[" * 5000, "9" * 5000, "{} and more"])
+@pytest.mark.parametrize(
+    "answer", ["", "no", "{'a': 1}", "NaN", '{"a": 1, "a": 2}', "[" * 5000, "9" * 5000, "{} and more"]
+)
 def test_what_is_no_json_scores_zero(answer: str) -> None:
     assert score(json_schema, {"schema": True}, answer) == 0
 
@@ -116,12 +122,18 @@ def test_a_value_is_its_own_constant(value: Any) -> None:
     assert score(json_schema, {"schema": {"not": {"const": value}}}, json.dumps(value)) == 0
 
 
-@given(VALUES, st.sampled_from([schema for schema, _, _ in KEYWORDS]), st.sampled_from([schema for schema, _, _ in KEYWORDS]))
+@given(
+    VALUES,
+    st.sampled_from([schema for schema, _, _ in KEYWORDS]),
+    st.sampled_from([schema for schema, _, _ in KEYWORDS]),
+)
 def test_more_rules_allow_no_more(value: Any, one: Any, other: Any) -> None:
     both = {"allOf": [one, other]}
     if "$ref" in json.dumps(both):
         return
-    assert (schema_problem(value, both) is None) == (schema_problem(value, one) is None and schema_problem(value, other) is None)
+    assert (schema_problem(value, both) is None) == (
+        schema_problem(value, one) is None and schema_problem(value, other) is None
+    )
 
 
 @given(st.text())

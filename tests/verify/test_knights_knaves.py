@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import judge, score
 
 from darkhorse.verify.knights_knaves import knights_knaves
 from darkhorse.verify.verdict import Abstained
+from judging import judge, score
 
 TRUTH = {"solution": {"Zoey": True, "Ethan": False}}
 
@@ -53,18 +53,32 @@ def test_other_roles_and_texts_of_solutions() -> None:
     roles = {"solution": {"Ann": True}, "roles": ["angel", "devil"]}
     assert score(knights_knaves, roles, "Ann is an angel.") == 1
     assert score(knights_knaves, "(1) Ann is a knight\n(2) Bob is a knave", "Bob: knave, Ann: knight") == 1
-    assert score(knights_knaves, {"solution_text_format": "(1) Ann is a knight", "statements": "()"}, "Ann is a knight") == 1
+    assert (
+        score(knights_knaves, {"solution_text_format": "(1) Ann is a knight", "statements": "()"}, "Ann is a knight")
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
     "truth",
-    [None, {}, {"solution": {}}, {"solution": {"Ann": "knight"}}, {"solution": {"Ann": True}, "roles": ["x", "X"]}, "Ann lies", ""],
+    [
+        None,
+        {},
+        {"solution": {}},
+        {"solution": {"Ann": "knight"}},
+        {"solution": {"Ann": True}, "roles": ["x", "X"]},
+        "Ann lies",
+        "",
+    ],
 )
 def test_malformed_truths_abstain(truth: Any) -> None:
     assert isinstance(judge(knights_knaves, truth, "Ann is a knight"), Abstained)
 
 
-@given(st.dictionaries(st.sampled_from(["Ann", "Bob", "Cy", "Dee", "Anna", "Jo Ann"]), st.booleans(), min_size=1), st.randoms())
+@given(
+    st.dictionaries(st.sampled_from(["Ann", "Bob", "Cy", "Dee", "Anna", "Jo Ann"]), st.booleans(), min_size=1),
+    st.randoms(),
+)
 def test_the_solution_passes_and_its_opposite_does_not(solution: dict[str, bool], random: Any) -> None:
     def told(flip: bool) -> str:
         lines = [f"{name} is a {'knight' if role is not flip else 'knave'}" for name, role in solution.items()]
@@ -75,7 +89,10 @@ def test_the_solution_passes_and_its_opposite_does_not(solution: dict[str, bool]
     assert score(knights_knaves, {"solution": solution}, told(True)) == 0
 
 
-@given(st.text() | st.lists(st.sampled_from(["Zoey", "Ethan", "knight", "knave", "is a", "not", "if", ".", "\n"])).map(" ".join))
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["Zoey", "Ethan", "knight", "knave", "is a", "not", "if", ".", "\n"])).map(" ".join)
+)
 def test_any_answer_is_scored(answer: str) -> None:
     assert score(knights_knaves, TRUTH, answer) in (0, 1)
 

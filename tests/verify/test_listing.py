@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import judge, score
 
 from darkhorse.verify.listing import list_items, listing
 from darkhorse.verify.verdict import Abstained
+from judging import judge, score
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,9 @@ def test_lists(truth: Any, answer: str, expected: int) -> None:
     assert score(listing, truth, answer) == expected
 
 
-@pytest.mark.parametrize("truth", [[], None, "a, b", {"answer": []}, {"answer": ["a"], "x": 1}, [["a"]], {"answer": ["a"], "tolerance": 2}])
+@pytest.mark.parametrize(
+    "truth", [[], None, "a, b", {"answer": []}, {"answer": ["a"], "x": 1}, [["a"]], {"answer": ["a"], "tolerance": 2}]
+)
 def test_malformed_truths_abstain(truth: Any) -> None:
     assert isinstance(judge(listing, truth, "a"), Abstained)
 

@@ -42,7 +42,10 @@ def test_json_is_found_in_prose_and_must_be_sound() -> None:
     assert json_object("none") is None
 
 
-@given(st.text() | st.text(alphabet="<answer>/{}[]\"`*\n\\boxed"), st.sampled_from(["any", "tag", "bold", "json", "last_line"]))
+@given(
+    st.text() | st.text(alphabet='<answer>/{}[]"`*\n\\boxed'),
+    st.sampled_from(["any", "tag", "bold", "json", "last_line"]),
+)
 def test_any_text_has_one_or_none(text: str, form: Form) -> None:
     answer = stated_answer(text, form)
     assert answer is None or isinstance(answer, str)

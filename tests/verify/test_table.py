@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import judge, score
 
 from darkhorse.verify.table import read_table, table
 from darkhorse.verify.verdict import Abstained
+from judging import judge, score
 
 TRUTH = {"header": ["Name", "Age"], "rows": [["Ann", 30], ["Bob", 4.5]]}
 MARKDOWN = "| Name | Age |\n|---|---:|\n| Ann | 30 |\n| **Bob** | 4.50 |"
@@ -60,13 +60,20 @@ def test_a_layout_can_be_asked_for() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"header": []}, {"header": ["a", "A "]}, {"rows": [["x"]]}, {"rows": None}, {"layout": "html"}, {"ordered": False, "rows": [["a", 1]] * 201}],
+    [
+        {"header": []},
+        {"header": ["a", "A "]},
+        {"rows": [["x"]]},
+        {"rows": None},
+        {"layout": "html"},
+        {"ordered": False, "rows": [["a", 1]] * 201},
+    ],
 )
 def test_malformed_truths_abstain(changes: dict[str, Any]) -> None:
     assert isinstance(judge(table, {**TRUTH, **changes}, MARKDOWN), Abstained)
 
 
-WORDS = st.text(alphabet="abcxyz,\"| 0123456789.", min_size=1).filter(lambda text: text.strip(" \"").strip() == text)
+WORDS = st.text(alphabet='abcxyz,"| 0123456789.', min_size=1).filter(lambda text: text.strip(' "').strip() == text)
 
 
 @given(st.lists(WORDS, min_size=2, max_size=4, unique_by=lambda name: name.casefold()), st.data())
@@ -82,10 +89,13 @@ def test_a_table_is_itself_in_every_layout(header: list[str], data: st.DataObjec
     assert score(table, truth, json.dumps(records)) == 1
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in [header, *rows]]
     lines = [f"| {' | '.join(row)} |" for row in escaped]
-    assert score(table, {**truth, "layout": "markdown"}, "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])) == 1
+    assert (
+        score(table, {**truth, "layout": "markdown"}, "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]]))
+        == 1
+    )
 
 
-@given(st.text() | st.text(alphabet="|-:\n,ab\"{}[]"))
+@given(st.text() | st.text(alphabet='|-:\n,ab"{}[]'))
 def test_any_answer_is_scored(answer: str) -> None:
     assert score(table, TRUTH, answer) in (0, 1)
     read_table(answer)

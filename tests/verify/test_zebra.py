@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import judge, score
 
 from darkhorse.verify.verdict import Abstained
 from darkhorse.verify.zebra import read_grid, zebra
+from judging import judge, score
 
 TRUTH = {"header": ["House", "Name", "Food"], "rows": [["1", "Bob", "stir fry"], ["2", "Eric", "pizza"]]}
 HOUSES = {"House 1": {"Name": "Bob", "Food": "Stir Fry"}, "House 2": {"Name": "Eric", "Food": "pizza"}}
@@ -51,7 +51,13 @@ def test_the_share_of_cells_is_a_detail_or_the_score() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"header": ["Name", "Food"]}, {"rows": []}, {"rows": [["1", "Bob"]]}, {"rows": [["1", "a", "b"], ["1", "c", "d"]]}, {"rows": [["x", "a", "b"]]}],
+    [
+        {"header": ["Name", "Food"]},
+        {"rows": []},
+        {"rows": [["1", "Bob"]]},
+        {"rows": [["1", "a", "b"], ["1", "c", "d"]]},
+        {"rows": [["x", "a", "b"]]},
+    ],
 )
 def test_malformed_truths_abstain(changes: dict[str, Any]) -> None:
     assert isinstance(judge(zebra, {**TRUTH, **changes}, "{}"), Abstained)
@@ -59,7 +65,10 @@ def test_malformed_truths_abstain(changes: dict[str, Any]) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["House 1", "1", "solution", "Name", "header", "rows"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["House 1", "1", "solution", "Name", "header", "rows"]), inner)
+    ),
     max_leaves=10,
 )
 
@@ -76,6 +85,6 @@ def test_solutions_of_zebralogic_pass_and_changed_ones_do_not(data_dir: Path) ->
         header, rows = puzzle["solution"]["header"], puzzle["solution"]["rows"]
         grid = {f"House {row[0]}": dict(zip(header[1:], row[1:], strict=True)) for row in rows}
         assert score(zebra, puzzle["solution"], json.dumps({"solution": grid})) == 1
-        first, last = list(grid)[0], list(grid)[-1]
+        first, *_, last = grid
         grid[first], grid[last] = grid[last], grid[first]
         assert score(zebra, puzzle["solution"], json.dumps({"solution": grid})) == 0

@@ -74,8 +74,8 @@ async def bfcl(task: Task, response: Response, context: Context) -> Verdict:
     if problem is not None:
         return bad_truth(task, problem)
     if truth.mode == "compat":
-        return _compat(truth, response.answer)
-    return _reward(truth, response.answer)
+        return _compat(truth, task.truth["functions"], response.answer)
+    return _reward(truth, task.truth["functions"], response.answer)
 
 
 def read_calls(text: str, language: Language) -> list[Call]:
@@ -125,11 +125,7 @@ def _truth_problem(truth: BfclTruth) -> str | None:
     return None
 
 
-def _functions(truth: BfclTruth) -> list[dict[str, Any]]:
-    return [function.model_dump() for function in truth.functions]
-
-
-def _compat(truth: BfclTruth, text: str) -> Scored:
+def _compat(truth: BfclTruth, functions: list[dict[str, Any]], text: str) -> Scored:
     try:
         calls = read_published_calls(text, "python" if truth.category.endswith("relevance") else truth.language)
     except ValueError as error:
@@ -140,20 +136,17 @@ def _compat(truth: BfclTruth, text: str) -> Scored:
         return Scored(0.0 if calls else 1.0, f"{len(calls)} call(s) were made where none fits.")
     if truth.category == "relevance":
         return Scored(1.0 if calls else 0.0, f"{len(calls)} call(s) were made.")
-    problem = published_problem(
-        _functions(truth), calls, truth.ground_truth, truth.language, truth.category, truth.underscores
-    )
+    problem = published_problem(functions, calls, truth.ground_truth, truth.language, truth.category, truth.underscores)
     return _scored(problem)
 
 
-def _reward(truth: BfclTruth, text: str) -> Scored:
+def _reward(truth: BfclTruth, functions: list[dict[str, Any]], text: str) -> Scored:
     if truth.category == "irrelevance":
         return _declined(truth, text)
     try:
         calls = read_calls(text, truth.language)
     except ValueError as error:
         return Scored(0.0, f"The calls cannot be read: {error}.", kind="unparseable_prediction")
-    functions = _functions(truth)
     if truth.category == "relevance":
         return _scored(offered_problem(functions, calls, truth.underscores))
     return _scored(strict_problem(functions, calls, truth.ground_truth, truth.language, truth.underscores))
