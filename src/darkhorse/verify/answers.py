@@ -149,7 +149,7 @@ async def item_set(task: Task, response: Response, context: Context) -> Verdict:
 
 
 _MARK = r"[*(\[{\"']*"
-_FIELD = re.compile(r"[\"']answer[\"']\s*:\s*\[?\s*[\"']([^\"'\n]{0,200})[\"']", re.IGNORECASE)
+_FIELD = re.compile(r"[\"']answer[\"']\s*:\s*(\[?)\s*[\"']([^\"'\n]{0,200})[\"']\s*(,?)", re.IGNORECASE)
 
 
 @cache
@@ -176,12 +176,13 @@ def chosen_letter(answer: str, last: str = "J") -> str | None:
     boxed = last_boxed(answer)
     text = boxed if boxed is not None else answer
     if boxed is None and (fields := _FIELD.findall(answer)):
-        if len({field.strip().upper() for field in fields}) > 1:
+        several = any(bracket and comma for bracket, _, comma in fields)
+        if several or len({field.strip().upper() for _, field, _ in fields}) > 1:
             return None
-        text = fields[-1]
+        text = fields[-1][1]
     elif boxed is None and TAGS.search(answer):
         text = tagged(answer) or ""
-    text = text.replace("\\text{", "").strip(" \n$}")
+    text = text.replace("\\text{", "").strip(" \t\r\n$}")
     declared = list(declaring.finditer(text))
     if declared:
         settled = declared[-1]
