@@ -35,6 +35,7 @@ PACKAGES = (
     "tree-sitter-javascript==0.21.4",
     "tenacity",
     "filelock",
+    "mpmath",
     "python-dotenv",
     "tqdm",
 )
@@ -161,8 +162,9 @@ def main() -> int:
     peer = Peer("bfcl", [python, "-W", "ignore", str(HERE / "_bfcl_peer.py")])
     folder = next(Path(python).parents[1].glob("lib/python*/site-packages/bfcl_eval/data"))
     figures: dict[str, Any] = {"peer": PACKAGES[0], "categories": {}, "seconds": {}}
-    disagreements, stricter = [], []
-    kinds: Counter[str] = Counter()
+    disagreements, examples = [], []
+    refused: Counter[str] = Counter()
+    accepted: Counter[str] = Counter()
     spent = Counter[str]()
     for name in options.only:
         counts: Counter[str] = Counter()
@@ -192,11 +194,12 @@ def main() -> int:
                     counts["reward_abstains"] += 1
                 elif strict != theirs and right:
                     counts["reward_refuses"] += 1
-                    kinds[change] += 1
+                    refused[change] += 1
                 elif strict == "right" and not right:
                     counts["reward_accepts"] += 1
-                    if len(stricter) < SHOWN:
-                        stricter.append({"id": entry["id"], "change": change, "text": text[:400], "public": theirs})
+                    accepted[change] += 1
+                    if accepted[change] <= 2:
+                        examples.append({"id": entry["id"], "change": change, "text": text[:400], "public": theirs})
                 if change.startswith("first allowed"):
                     counts["first_allowed"] += 1
                     counts["first_allowed_public"] += right
@@ -209,8 +212,9 @@ def main() -> int:
     figures["total"] = {**total, "agreement": total["agree"] / total["answers"]}
     figures["seconds"] = {name: round(seconds, 2) for name, seconds in spent.items()}
     figures["disagreements"] = disagreements
-    figures["accepted_by_reward_only"] = stricter
-    figures["refused_by_reward_only"] = dict(kinds.most_common(60))
+    figures["accepted_by_reward_only"] = dict(accepted.most_common(60))
+    figures["examples_accepted_by_reward_only"] = examples
+    figures["refused_by_reward_only"] = dict(refused.most_common(60))
     print_table(figures)
     write_json(options.json, figures)
     return 0 if total["agree"] == total["answers"] else 1

@@ -7,7 +7,6 @@ the forms of `stated.Form` alone.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -21,7 +20,7 @@ from darkhorse.tasks.task import Task
 from darkhorse.tasks.texts import unfenced
 from darkhorse.verify.math.extraction import last_boxed
 from darkhorse.verify.registry import Context, register
-from darkhorse.verify.stated import TAGS, Form, stated_answer, tagged
+from darkhorse.verify.stated import TAGS, Form, stated_answer, strict_json, tagged
 from darkhorse.verify.truths import bad_truth, folded, read_truth, same_value
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
@@ -111,7 +110,7 @@ async def json_value(task: Task, response: Response, context: Context) -> Verdic
     """Whether the answer parses to the true JSON value; the truth is `{"answer": value}` or a string of JSON."""
     if isinstance(task.truth, str):
         try:
-            truth = parse_json(task.truth)
+            truth = strict_json(task.truth)
         except (ValueError, RecursionError) as error:
             return bad_truth(task, f"not valid JSON: {error}")
     else:
@@ -120,7 +119,7 @@ async def json_value(task: Task, response: Response, context: Context) -> Verdic
             return wrapped
         truth = wrapped.answer
     try:
-        found = parse_json(unfenced(response.answer))
+        found = strict_json(unfenced(response.answer))
     except (ValueError, RecursionError) as error:
         return Scored(0.0, f"The answer is not valid JSON: {str(error)[:_SHOWN]}.")
     return _scored(same_value(found, truth), response.answer, truth)
@@ -203,20 +202,6 @@ def option_letter(answer: str, options: list[str]) -> str | None:
         if stated == _normal(option).strip(" .*\"'`")
     ]
     return letters[0] if len(letters) == 1 else None
-
-
-def parse_json(text: str) -> Any:
-    """Strict JSON: no NaN or Infinity.
-
-    Raises:
-        ValueError: if the text is not JSON, or holds an integer too long to read.
-        RecursionError: if it nests too deeply.
-    """
-
-    def reject(constant: str) -> Any:
-        raise ValueError(f"{constant} is not JSON")
-
-    return json.loads(text, parse_constant=reject)
 
 
 def _normal(text: str) -> str:

@@ -26,7 +26,19 @@ def test_a_call_keeps_the_source_of_its_arguments() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["f(5, a=1)", "f(a=1, a=2)", "f(a=1), f(a=1)", "f(a=(1)", "f(a='x)", "f(a=1,)", "say f(a=1)", "f", "", "f(a==1)"],
+    [
+        "f(5, a=1)",
+        "f(a=1, a=2)",
+        "f(a=1), f(a=1)",
+        "f(a=(1)",
+        "f(a='x)",
+        "f(a=1,)",
+        "f(a=x y)",
+        "say f(a=1)",
+        "f",
+        "",
+        "f(a==1)",
+    ],
 )
 def test_refused_calls(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
@@ -96,6 +108,10 @@ def test_spaces_of_code() -> None:
         "10.",
         "new int[]{1}",
         "f()[0]",
+        "(a, b) => a + b",
+        "function (a) { return a }",
+        "/a+b/gi",
+        "i++",
     ],
 )
 def test_expressions(text: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from darkhorse.verify.bfcl.tokens import tokens
 
-_PREFIXES = frozenset(("await", "typeof", "void", "async", "delete", "function", "final"))
+_PREFIXES = frozenset(("await", "typeof", "void", "async", "delete", "final"))
+_MAKERS = frozenset(("new", "function"))
+_PATTERN = re.compile(r"\s*/[^/\n]{1,500}/[a-z]*\s*")  # a regular expression of JavaScript
 _INFIXES = frozenset(("instanceof", "in", "of"))
 
 
@@ -19,7 +22,7 @@ class _Level:
     Attributes:
         ended: whether an operand has just ended.
         cast: whether that was a bracket of its own, which may cast the operand that follows.
-        created: whether `new` makes it, so that a body in braces may follow.
+        created: whether `new` or `function` makes it, so that a body in braces may follow.
         empty: whether nothing has been read.
         called: whether the opening bracket followed an operand.
         conditions: question marks whose colon has not come.
@@ -39,6 +42,8 @@ def check_expression(text: str) -> None:
     Raises:
         ValueError: if two operands stand side by side, an operator has none, or brackets do not match.
     """
+    if _PATTERN.fullmatch(text):
+        return
     levels = [_Level()]
     braces = 0
     for before, token in pairwise(["", *_words(text)]):
@@ -58,7 +63,7 @@ def check_expression(text: str) -> None:
             levels[-1].cast = token == ")" and not level.called
         elif token.startswith("<") and len(token) > 1:
             continue  # type parameters end no operand
-        elif token == "new":
+        elif token in _MAKERS:
             level.created, level.empty = True, False
         elif token in _PREFIXES:
             level.empty = False
@@ -78,7 +83,8 @@ def check_expression(text: str) -> None:
 def _words(text: str) -> Iterator[str]:
     """Strings, words and numbers, and other characters; spaces are left out."""
     word = ""
-    for _, token in tokens(text.replace("::", ".")):  # a method's reference is a member like any other
+    # A method's reference is a member like any other; steps up and down leave an operand what it is.
+    for _, token in tokens(text.replace("::", ".").replace("++", "").replace("--", "")):
         word_goes_on = token == "." and word.isdigit()
         if word_goes_on or (len(token) == 1 and (token.isalnum() or token in "_$")):
             word += token

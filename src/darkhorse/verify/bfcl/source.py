@@ -18,7 +18,7 @@ def source_call(text: str) -> Call:
     """The one call of an answer, which may stand in brackets and in a code fence.
 
     Raises:
-        ValueError: if it is anything else, if an argument has no name, or if a name is given twice.
+        ValueError: if it is anything else, if an argument has no name or is no expression, or if a name is given twice.
     """
     lines = text.strip().splitlines()
     if len(lines) >= 2 and lines[0].startswith("```") and lines[-1].strip() == "```":
@@ -34,6 +34,7 @@ def source_call(text: str) -> Call:
         if key[1] in named:
             raise ValueError(f"the argument '{key[1][:60]}' is given twice")
         named[key[1]] = argument[key.end() :].strip()
+        check_expression(named[key[1]])
     return Call(name, named)
 
 
