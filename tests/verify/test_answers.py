@@ -110,6 +110,13 @@ def test_answers(verifier: Verifier, truth: Any, answer: str, score: float) -> N
         ("The answer is A or B.", None),
         ("The answer is (A) and (C)", None),
         ("K", None),
+        ("The answer is a dog.", None),
+        ("The answer I gave before was wrong.", None),
+        ("The answer is A because it rains.", "A"),
+        ("The answer is b", "B"),
+        ("Option C", "C"),
+        ("the choice a person makes", None),
+        ("The answer is not B.", None),
         ("", None),
     ],
 )

@@ -108,6 +108,15 @@ def test_large_answers_are_bounded() -> None:
     assert time.perf_counter() - started < 5
 
 
+def test_patterns_that_could_hang_are_killed() -> None:
+    schema = {"type": "string", "pattern": "^(a+)+$"}
+    assert score(json_schema, {"schema": schema}, '"aaa"') == 1
+    started = time.perf_counter()
+    verdict = judge(json_schema, {"schema": schema}, json.dumps("a" * 60 + "b"))
+    assert time.perf_counter() - started < 10
+    assert isinstance(verdict, Abstained) or "too long to match" in verdict.reason
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

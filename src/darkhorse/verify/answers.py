@@ -147,8 +147,9 @@ async def item_set(task: Task, response: Response, context: Context) -> Verdict:
     return Scored(0.0, reason, {"missing": missing, "extra": extra})
 
 
-_MARK = r"[*(\[{\"']*"
-_FIELD = re.compile(r"[\"']answer[\"']\s*:\s*(\[?)\s*[\"']([^\"'\n]{0,200})[\"']\s*(,?)", re.IGNORECASE)
+_MARK = r"[*(\[{\"']*+"
+_GOES_ON = re.compile(r"\s+(?!(?:because|since|as|for|or|and|but|given|which|with)\b)\w", re.IGNORECASE)
+_FIELD = re.compile(r"[\"']answer[\"']\s*+:\s*+(\[?)\s*+[\"']([^\"'\n]{0,200})[\"']\s*(,?)", re.IGNORECASE)
 
 
 @cache
@@ -156,8 +157,11 @@ def _patterns(last: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[s
     """What declares a letter, what begins with one, what brackets one, and what hedges after one, from A to `last`."""
     letter, end = f"[A-{last}]", r"\b(?!['’])"
     return (
-        re.compile(rf"(?:answer|choice|option)(?:\s+is)?\s*:?\s*{_MARK}({letter}){end}", re.IGNORECASE),
-        re.compile(rf"{_MARK}({letter})(?:[)\].:*\"']+(?:\s.*)?)?", re.DOTALL | re.IGNORECASE),
+        re.compile(
+            rf"(?P<word>answer|choice|option)(?P<link>(?:\s++is\b)?+\s*+:?)\s*+(?P<mark>{_MARK})(?P<letter>{letter}){end}",
+            re.IGNORECASE,
+        ),
+        re.compile(rf"[*(\[\"']*+({letter})(?:[)\].:*\"']+(?:\s.*)?)?", re.DOTALL | re.IGNORECASE),
         re.compile(rf"\(({letter})\)"),
         re.compile(rf"[*)\]\"'}}]*\s*(?:,|/|&|\||or\b|and\b)\s*{_MARK}(?:option\s+)?{letter}{end}", re.IGNORECASE),
     )
@@ -182,15 +186,26 @@ def chosen_letter(answer: str, last: str = "J") -> str | None:
     elif boxed is None and TAGS.search(answer):
         text = tagged(answer) or ""
     text = text.replace("\\text{", "").strip(" \t\r\n$}")
-    declared = list(declaring.finditer(text))
+    declared = [found for found in declaring.finditer(text) if _declares(found)]
     if declared:
         settled = declared[-1]
-        return None if hedge.match(text, settled.end()) else settled[1].upper()
+        return None if hedge.match(text, settled.end()) else settled["letter"].upper()
     led = leading.fullmatch(text)
     if led:
         return None if hedge.match(text, led.end(1)) else led[1].upper()
     bracketed = set(bracketing.findall(text))
     return bracketed.pop() if len(bracketed) == 1 else None
+
+
+def _declares(found: re.Match[str]) -> bool:
+    """Whether a letter is one, and no word: "the answer is a dog" and "the answer I gave" declare nothing."""
+    letter = found["letter"]
+    if found["mark"]:
+        return True
+    goes_on = _GOES_ON.match(found.string, found.end()) is not None
+    if letter.islower() or letter in "AI":
+        return not goes_on and (bool(found["link"].strip()) or letter.isupper())
+    return bool(found["link"].strip()) or found["word"].casefold() != "answer" or not goes_on
 
 
 def option_letter(answer: str, options: list[str]) -> str | None:

@@ -63,8 +63,10 @@ def cell_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict | list):
+        return "\0nested"  # equals no cell, and its text could be too deep to write
     if isinstance(value, int) and abs(value) >= 10**60:
-        return "a huge number"  # Python refuses to print what is longer than a few thousand digits
+        return "\0huge"  # Python refuses to print what is longer than a few thousand digits
     return folded(_bare(str(value)))
 
 

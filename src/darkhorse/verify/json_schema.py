@@ -16,13 +16,17 @@ from darkhorse.verify.registry import Context, register
 from darkhorse.verify.stated import strict_json
 from darkhorse.verify.truths import bad_truth, read_truth
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
+from darkhorse.verify.workers import WorkerPool, WorkerRaised, WorkerTimeout
 
 MAX_TEXT = 100_000  # characters of an answer
 MAX_STEPS = 50_000  # subschemas tried on one answer
 MAX_DEPTH = 60  # of a schema
 MAX_VALUE_DEPTH = 150  # of subschemas in one another, references followed
 MAX_PATTERN_TEXT = 2_000  # characters of a string a pattern is tried on: the pattern is ours, its cost need not be
+PATTERN_LIMIT_S = 1.0
 _MAX_UNIQUE = 2_000
+_LITERAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)  # escapes and classes of a pattern
+_REPETITION = re.compile(r"[*+]|\{\d*,\d*\}")
 
 _ANNOTATIONS = frozenset(
     ("$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "deprecated",
@@ -70,12 +74,43 @@ async def json_schema(task: Task, response: Response, context: Context) -> Verdi
     except (ValueError, RecursionError) as error:
         return Scored(0.0, f"The answer is not valid JSON: {str(error)[:100]}.", kind="unparseable_prediction")
     try:
-        problem = schema_problem(value, schema)
-    except SchemaError as error:
+        problem = await _problem_in_time(value, schema) if _costly_patterns(schema) else schema_problem(value, schema)
+    except (SchemaError, WorkerRaised) as error:
         return bad_truth(task, f"schema: {error}")
+    except WorkerTimeout as error:
+        if error.cpu_s is not None and error.cpu_s < PATTERN_LIMIT_S / 2:
+            return Abstained("The machine was too busy to match the patterns.", {}, "timeout")
+        problem = "a pattern takes too long to match"
     if problem is None:
         return Scored(1.0, "The answer satisfies the schema.")
     return Scored(0.0, f"The answer does not satisfy the schema: {problem}.")
+
+
+_POOL = WorkerPool("darkhorse.verify.json_schema:schema_problem_of", workers=2, timeout_s=PATTERN_LIMIT_S)
+
+
+async def _problem_in_time(value: Any, schema: Any) -> str | None:
+    problem: str | None = await _POOL.submit([value, schema])
+    return problem
+
+
+def schema_problem_of(pair: list[Any]) -> str | None:
+    """`schema_problem` of a value and a schema, for a process that may be killed."""
+    return schema_problem(*pair)
+
+
+def _costly_patterns(schema: Any) -> bool:
+    """Whether a pattern repeats more than one thing, so that the text decides how long it takes."""
+    pending = [schema]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, dict):
+            patterns = list(current.get("patternProperties") or ()) if "patternProperties" in current else []
+            patterns += [current["pattern"]] if isinstance(current.get("pattern"), str) else []
+            if any(len(_REPETITION.findall(_LITERAL.sub("", pattern))) > 1 for pattern in patterns):
+                return True
+        pending += current.values() if isinstance(current, dict) else current if isinstance(current, list) else ()
+    return False
 
 
 def check_schema(schema: Any) -> None:

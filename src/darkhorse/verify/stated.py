@@ -18,6 +18,7 @@ TAGS = re.compile(r"<(answer|solution)>", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*([^*\n]{1,500})\*\*")
 _FENCE = re.compile(r"^[ \t]*```[^\n`]*$", re.MULTILINE)
 _MAX_JSON = 100_000  # characters
+_MAX_TAGS = 100
 
 
 def stated_answer(text: str, form: Form = "any") -> str | None:
@@ -37,9 +38,7 @@ def stated_answer(text: str, form: Form = "any") -> str | None:
         bold = _BOLD.findall(text)
         return bold[-1].strip() or None if bold else None
     if form == "json":
-        value = json_object(text)
-        answer = value.get("answer") if isinstance(value, dict) else None
-        return answer if isinstance(answer, str) else None if answer is None else json.dumps(answer)
+        return _json_answer(text)
     if form == "last_line":
         return text.strip().rpartition("\n")[2].strip() or None
     boxed = last_boxed(text)
@@ -50,16 +49,30 @@ def stated_answer(text: str, form: Form = "any") -> str | None:
 
 def tagged(text: str) -> str | None:
     """The content of the `<answer>` or `<solution>` tags; None if there is none, or if several differ."""
+    openings = list(TAGS.finditer(text))
+    if len(openings) > _MAX_TAGS:
+        return None
     contents = []
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered
         lowered = text
-    for opening in TAGS.finditer(text):
+    for opening in openings:
         end = lowered.find(f"</{opening[1].lower()}>", opening.end())
         if end < 0:
             return None
         contents.append(text[opening.end() : end].strip())
     return contents[0] if contents and len({" ".join(one.split()) for one in contents}) == 1 else None
+
+
+def _json_answer(text: str) -> str | None:
+    value = json_object(text)
+    answer = value.get("answer") if isinstance(value, dict) else None
+    if isinstance(answer, str) or answer is None:
+        return answer
+    try:
+        return json.dumps(answer)
+    except RecursionError:
+        return None
 
 
 def json_object(text: str) -> Any:

@@ -23,7 +23,7 @@ from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
 MAX_ROWS = 500
 MAX_UNORDERED = 200  # rows that are matched in any order
-_RULE = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?\s*")
+_RULE = re.compile(r"\|?+(?:\s*+:?-++:?\s*+\|)*+(?:\s*+:?-++:?)?+")  # possessive: linear on hostile lines
 _PIPE = re.compile(r"(?<!\\)\|")
 
 Layout = Literal["any", "markdown", "csv", "tsv", "json", "jsonl"]
@@ -166,7 +166,7 @@ def _records(rows: Any) -> Table | None:
 
 def _markdown(text: str) -> Table | None:
     lines = text.splitlines()
-    rules = [place for place, line in enumerate(lines) if place and "|" in lines[place - 1] and _RULE.fullmatch(line)]
+    rules = [place for place in range(1, len(lines)) if "|" in lines[place - 1] and _is_rule(lines[place].strip())]
     if not rules:
         return None
     start = rules[-1]
@@ -176,6 +176,10 @@ def _markdown(text: str) -> Table | None:
             break
         rows.append(_pipe_cells(line))
     return Table(_pipe_cells(lines[start - 1]), list(rows))
+
+
+def _is_rule(line: str) -> bool:
+    return "-" in line and _RULE.fullmatch(line) is not None
 
 
 def _pipe_cells(line: str) -> list[str]:

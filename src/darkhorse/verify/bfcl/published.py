@@ -82,7 +82,16 @@ def published_problem(
         if category == "multiple":
             return problem(_schema(functions, answers[0]), calls[0], answers[0])
         return _greedily(functions, calls, answers, problem)
-    except (AttributeError, IndexError, KeyError, NotImplementedError, RecursionError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        NotImplementedError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         return f"the published check fails with {type(error).__name__}"
 
 

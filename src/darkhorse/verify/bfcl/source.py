@@ -94,6 +94,7 @@ def _javascript_value(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
+_MAX_VALUE = 4_000  # the patterns below are quadratic in spaces
 _ARRAY = re.compile(r"new\s+([\w.<>, ]+?)\s*\[\s*\]\s*(\{.*\})", re.DOTALL)
 _OBJECT = re.compile(r"new\s+([\w.]+(?:\s*<[^()]*>)?)\s*\(", re.DOTALL)
 _INVOCATION = re.compile(r"[A-Za-z_$][\w$.\s]*\(")
@@ -102,6 +103,8 @@ _INVOCATION = re.compile(r"[A-Za-z_$][\w$.\s]*\(")
 def _java_value(text: str, nested: bool = False) -> str:
     if text[0] in "\"'" and string_end(text, 0) == len(text):
         return text if nested else text[1:-1]
+    if len(text) > _MAX_VALUE:
+        return _compact(text)
     if array := _ARRAY.fullmatch(text):
         items = ",".join(_java_value(item, True) for item in split_list(array[2][1:-1]))
         return f"new {_compact(array[1])}[]{{{items}}}"

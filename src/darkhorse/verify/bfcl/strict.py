@@ -229,7 +229,9 @@ def _conforms(value: Any, schema: dict[str, Any]) -> bool:
     if kind in _INTEGERS:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind in _FLOATS:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return (isinstance(value, int) and not isinstance(value, bool)) or (
+            isinstance(value, float) and math.isfinite(value)
+        )
     if kind == "boolean":
         return isinstance(value, bool)
     if kind in ("array", "tuple"):
