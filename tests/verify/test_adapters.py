@@ -77,6 +77,7 @@ def test_verl_gets_a_score_and_numbers_to_log() -> None:
     wrong = compute_score("x", "5", "4", {"verifier": "exact"}, reasoning=False, other_argument=1)
     assert wrong.keys() == right.keys() and wrong["score"] == 0.0
     assert compute_score("x", "4", "4", None, verifier="exact", reasoning=False)["score"] == 1.0
+    assert compute_score("x", "4<|im_end|>\n", "4", None, verifier="exact", reasoning=False)["score"] == 1.0
     with pytest.raises(UserError, match="no verifier named 'unknown/data'"):
         compute_score("unknown/data", "4", "4")
 

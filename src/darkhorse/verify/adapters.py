@@ -36,6 +36,10 @@ VERIFIER_OF_SOURCE = {
 """Which verifier judges the data sources that verl's own examples name."""
 
 
+END_TOKENS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "</s>")
+"""What a decoded response may end in; some of verl's reward managers keep it."""
+
+
 class AbstainedError(Exception):
     """A verifier reached no decision, and the trainer that asked has no place for that.
 
@@ -106,7 +110,7 @@ def compute_score(
 
     Args:
         data_source: the row's; chooses the verifier where nothing else does, by `VERIFIER_OF_SOURCE` or as its name.
-        solution_str: the decoded response, which may end in the tokenizer's end token.
+        solution_str: the decoded response; an end token at its end is dropped.
         ground_truth: what the verifier needs.
         extra_info: the row's; its key `verifier` chooses the verifier.
         verifier: chooses the verifier of every row.
@@ -125,7 +129,10 @@ def compute_score(
     name = verifier or (extra_info or {}).get("verifier") or VERIFIER_OF_SOURCE.get(data_source, data_source)
     _verifier(name)
     task = Task(f"verl/{data_source}", (), name, plain(ground_truth))
-    (verdict,) = run(_judge_all([task], [_response(solution_str, reasoning)], context or Context()))
+    text = solution_str.rstrip()
+    for token in END_TOKENS:
+        text = text.removesuffix(token)
+    (verdict,) = run(_judge_all([task], [_response(text, reasoning)], context or Context()))
     if isinstance(verdict, Abstained):
         if abstained_score is None:
             raise AbstainedError(verdict)

@@ -121,7 +121,8 @@ async def json_value(task: Task, response: Response, context: Context) -> Verdic
     try:
         found = strict_json(unfenced(response.answer))
     except (ValueError, RecursionError) as error:
-        return Scored(0.0, f"The answer is not valid JSON: {str(error)[:_SHOWN]}.")
+        reason = f"The answer is not valid JSON: {str(error)[:_SHOWN]}."
+        return Scored(0.0, reason, kind="unparseable_prediction")
     return _scored(same_value(found, truth), response.answer, truth)
 
 
