@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from darkhorse.verify.math.normalise import compact, normalise
-from darkhorse.verify.math.numbers import read_number, stands_for
-from darkhorse.verify.math.units import factors, split_unit
+from darkhorse.verify.math.numbers import Number, read_number, stands_for
+from darkhorse.verify.math.units import Unit, factors, has_variable, split_unit
 
 _TIME = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
 _WORDS = re.compile(r"[A-Za-z ,.'\-]+")
@@ -15,36 +15,43 @@ _MATHEMATICAL = "sqrt alpha beta gamma delta theta lambda sigma omega infinity a
 _MATHEMATICAL_WORDS = frozenset(_MATHEMATICAL.split())
 
 
-def decide_fast(gold: str, answer: str) -> bool | None:
+def decide_fast(gold: str, answer: str) -> tuple[bool, str] | None:
     """Whether the answer equals the gold, if both are the same string, plain numbers, times, choices or words.
 
     Returns:
-        None when it takes algebra to tell.
+        The decision and the rung that made it (`text` or `number`); None when it takes algebra to tell.
     """
     gold, answer = normalise(gold), normalise(answer)
     if compact(gold) == compact(answer):
-        return True
+        return True, "text"
     gold_words, answer_words = words_of(gold), words_of(answer)
     if gold_words is not None:
-        return gold_words == answer_words or gold_words == compact(answer).casefold()
+        return gold_words == answer_words or gold_words == compact(answer).casefold(), "text"
     gold_choice, answer_choice = _CHOICE.fullmatch(_untexted(gold)), _CHOICE.fullmatch(_untexted(answer))
     if gold_choice and answer_choice:
-        return gold_choice.group(1) == answer_choice.group(1)
-    (gold_body, gold_unit), (answer_body, answer_unit) = split_unit(gold), split_unit(answer)
+        return gold_choice.group(1) == answer_choice.group(1), "text"
+    gold_body, gold_unit = split_unit(gold)
+    answer_body, answer_unit = split_unit(answer, letters=not has_variable(gold_body))
     gold_time, answer_time = _TIME.fullmatch(gold_body), _TIME.fullmatch(answer_body)
     if gold_time and answer_time:
         same = [int(part) for part in gold_time.groups()] == [int(part) for part in answer_time.groups()]
-        return same and bool(factors(gold_unit, answer_unit, False))
+        return same and bool(factors(gold_unit, answer_unit, False)), "text"
     gold_number, answer_number = read_number(gold_body), read_number(answer_body)
+    if gold_number is not None and answer_number is None:
+        answer_number = read_number(answer_body, loose=True)
+    elif answer_number is not None and gold_number is None:
+        gold_number = read_number(gold_body, loose=True)
     if gold_number is None or answer_number is None:
         return None
-    pairs = factors(gold_unit, answer_unit, gold_below_one=abs(gold_number.value) < 1)
+    return same_numbers(gold_number, gold_unit, answer_number, answer_unit), "number"
+
+
+def same_numbers(gold: Number, gold_unit: Unit, answer: Number, answer_unit: Unit) -> bool:
+    """Whether two numbers with their units are equal, or one a fair rounding of the other."""
+    pairs = factors(gold_unit, answer_unit, gold_below_one=abs(gold.value) < 1)
     return any(
-        gold_number.value * gold_factor == answer_number.value * answer_factor
-        or (
-            gold_factor == answer_factor
-            and stands_for(gold_number.value, gold_number.decimals, answer_number.value, answer_number.decimals)
-        )
+        gold.value * gold_factor == answer.value * answer_factor
+        or (gold_factor == answer_factor and stands_for(gold.value, gold.decimals, answer.value, answer.decimals))
         for gold_factor, answer_factor in pairs
     )
 

@@ -22,8 +22,8 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\s*\.?", ""),
         (r"\\(?:displaystyle|textstyle|limits|nolimits|rm|bf|it)(?![A-Za-z])", ""),
         (r",\s*\\!\s*", ","),
-        (r"(?<=\d)\s*(?:\\[,!;:]|\{,\}|~)\s*(?=\d{3}(?!\d))", ""),
-        (r"(?<!\\)\\[,!;:> ]|~|\\(?:quad|qquad)(?![A-Za-z])", " "),
+        (r"(?<=\d)\s*(?:\\[,!;:]|\{\s*,\s*\}|~)\s*(?=\d{3}(?!\d))", ""),
+        (r"(?<!\\)\\[,!;:> ]|~|\\(?:qquad|quad|enspace|thinspace)", " "),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r"\\(?:text)?color\s*\{[^{}]*\}", ""),
@@ -45,18 +45,23 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _FILLER = "the a answer value is are of equals equal to result final total sum solution"
 _FILLER_WORDS = frozenset(_FILLER.split())
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-_LETTERS = re.compile(r"\A\s*(\(?)\s*\\text\s*\{\s*(\(?[A-Z]\)?(?:\s*,\s*[A-Z])*)\s*\}\s*(\)?)\s*\Z")
+_LETTERS = re.compile(r"\A\s*(\(?)\s*\\text\s*\{\s*(\(?[A-Za-z]\)?(?:\s*,\s*[A-Z])*)\s*\}\s*(\)?)\s*\Z")
+_ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z{}])")
 _PYTHON_COMPLEX = re.compile(r"\A([-+]?[\d.]+ ?[-+] ?[\d.]*)j\Z")
-_MONEY = re.compile(r"\s*([-+]?)\s*\\\$\s*([^\\$]*)\Z")
+_MONEY = re.compile(r"\s*([-+]?)\s*(\\\$|[€£¥])\s*([^\\$€£¥]*)\Z")
+_CURRENCIES = {"\\$": "dollars", "€": "euros", "£": "sterling", "¥": "yen"}
 
 
 def normalise(answer: str) -> str:
     """The answer in plain LaTeX: one spelling for each construct, `\\text{...}` kept where it carries words."""
     text = "".join(c for c in answer.translate(_UNICODE) if unicodedata.category(c) != "Cf")
     text = unicodedata.normalize("NFKC", text)
+    if "\\begin" not in text or "\\\\begin" in text:
+        text = _ESCAPED_TWICE.sub(r"\\", text)  # JSON written twice; in a matrix it begins a row
     text = re.sub(r"\\lbrace(?![A-Za-z])", r"\\{", re.sub(r"\\rbrace(?![A-Za-z])", r"\\}", text))
     if money := _MONEY.match(text):
-        text = f"{money.group(1)}{money.group(2)}\\text{{ dollars}}"
+        text = f"{money.group(1)}{money.group(3)}\\text{{ {_CURRENCIES[money.group(2)]}}}"
+    text = re.sub("[€£¥]", lambda match: f"\\text{{ {_CURRENCIES[match.group()]}}}", text)
     text = text.replace("\\$", "").replace("$", "")
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
