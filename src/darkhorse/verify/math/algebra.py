@@ -21,16 +21,23 @@ from darkhorse.verify.math.tree import (
     nodes,
 )
 
+_TRIGONOMETRIC = "sin cos tan cot sec csc asin acos atan acot asec acsc sinh cosh tanh coth asinh acosh atanh"
 _FUNCTIONS: dict[str, Any] = {
     "add": sympy.Add, "mul": sympy.Mul, "pow": sympy.Pow, "log": sympy.log, "abs": sympy.Abs, "floor": sympy.floor,
     "ceil": sympy.ceiling, "factorial": sympy.factorial, "binomial": sympy.binomial, "max": sympy.Max,
     "min": sympy.Min, "mod": sympy.Mod,
-    **{name: getattr(sympy, name) for name in (
-        "sin cos tan cot sec csc asin acos atan acot asec acsc sinh cosh tanh coth asinh acosh atanh"
-    ).split()},
+    **{name: getattr(sympy, name) for name in _TRIGONOMETRIC.split()},
 }  # fmt: skip
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "infinity": sympy.oo}
 _OPS = {function: name for name, function in _FUNCTIONS.items()}
+
+
+def warm_up() -> None:
+    """Have SymPy import what its first integral, sum and limit would."""
+    x, n = sympy.symbols("x n")
+    sympy.integrate(x * sympy.exp(x), (x, 0, 1))
+    sympy.Sum(1 / n**2, (n, 1, sympy.oo)).doit()
+    sympy.limit(sympy.sin(x) / x, x, 0)
 
 
 def worked_out(value: Value, build: Builder) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+
 from darkhorse.verify.math import building
 from darkhorse.verify.math.building import Builder, scalar, symbol
 from darkhorse.verify.math.lexer import FUNCTIONS, Token
@@ -12,13 +13,15 @@ from darkhorse.verify.math.tree import Collection, Expr, NumberSet, Table, Unrea
 _GREEK_NAMES = (
     r"\alpha \beta \gamma \delta \epsilon \varepsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi "
     r"\rho \sigma \tau \phi \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Sigma \Phi \Psi \Omega "
-    r"\ell \ldots \hbar"
+    r"\ell \ldots \hbar \aleph \top"
 )
 _GREEK = frozenset(_GREEK_NAMES.split())
 _ACCUMULATORS = {r"\int": "integral", r"\sum": "sum", r"\prod": "product"}
 _ATOM_COMMANDS = frozenset((r"\frac", r"\binom", r"\lfloor", r"\lceil", r"\lim", *_ACCUMULATORS))
 _MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array")
 _DIGITS_OVER_DIGITS = re.compile(r"(?:\{(\d{1,9})\}|(\d)(?!\d*\}))(?:\{(\d{1,9})\}|(\d))")
+_PAIR = re.compile(r"\((\d{1,4}),(\d{1,4})\)")
+_RECURRING = re.compile(r"(\d*\.\d{0,6}?)(\d{1,6}?)\2{2,40}")
 _EMPTY = Collection("{", "}", ())
 
 
@@ -152,6 +155,9 @@ class Atoms(ABC):
             if not period.isdigit() or len(period) > 50:
                 raise Unreadable("a period that is no digits")
             return self.build.repeating(digits, period)
+        if "." in digits and self.take(r"\ldots"):
+            recurring = _RECURRING.fullmatch(digits)
+            return self.build.repeating(*recurring.groups()) if recurring else self.build.decimal(digits)
         if self.take("_"):
             return symbol(f"{digits} in base {self.subscript()}")  # equal only when written alike
         value = self.build.decimal(digits)
@@ -183,7 +189,7 @@ class Atoms(ABC):
         r"""A variable with subscript and primes; `e`, `i`; `f(x)` as one opaque symbol; `C_5^2` as a binomial."""
         name = self.next().text
         if name in ("e", "i") and self.peek() not in ("_", "'"):
-            return building.E if name == "e" else building.I
+            return building.E if name == "e" else building.IMAGINARY
         if self.peek() == "_":
             self.next()
             subscript = self.subscript()
@@ -195,16 +201,27 @@ class Atoms(ABC):
             name = f"{name}_{{{subscript}}}"
         while self.take("'"):
             name += "'"
-        if self.peek() == "(" and (name[0] in "fgh" or (name[0].isupper() and self._names_an_argument())):
+        if self.peek() == "(" and (name[0] in "fgh" or (name[0].isupper() and self._names_arguments())):
             start = self.position
             self.bracket()
             inside = "".join(token.text for token in self.tokens[start : self.position])
+            if name == "C" and (pair := _PAIR.fullmatch(inside)) and int(pair[1]) >= int(pair[2]):
+                return self.build.binomial(building.number(int(pair[1])), building.number(int(pair[2])))
             return symbol(f"{name}{inside}")
         return symbol(name)
 
-    def _names_an_argument(self) -> bool:
-        """Whether the bracket at the cursor holds one letter or number, as in `P(x)`, with nothing to multiply it."""
-        return self.kind(1) in ("letter", "number") and self.peek(2) == ")" and self.peek(3) in ("", "=", "<", ">", ",", ";")
+    def _names_arguments(self) -> bool:
+        """Whether the bracket at the cursor holds several things, as in `F(1, 2)`, or ends an answer, as in `P(x)`."""
+        if self.kind(1) in ("letter", "number") and self.peek(2) == ")":
+            return self.peek(3) in ("", "=", "<", ">", ",", ";")
+        depth = 0
+        for token in self.tokens[self.position :]:
+            depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token.text, 0)
+            if depth <= 0:
+                return False
+            if depth == 1 and token.text == ",":
+                return True
+        return False
 
     def subscript(self) -> str:
         """The text of a subscript, which names rather than computes."""
@@ -270,6 +287,8 @@ class Atoms(ABC):
     def command(self) -> Value:
         """A LaTeX command that is no letter and no function."""
         command = self.next().text
+        if command == r"\frac" and (variable := self._derived_by()) is not None:
+            return Expr("derivative", (scalar(self.term()), symbol(variable)))
         if command == r"\frac":
             numerator = scalar(self.argument())
             return self.build.divide(numerator, scalar(self.argument()))
@@ -282,20 +301,39 @@ class Atoms(ABC):
             return value
         if command in (r"\emptyset", r"\varnothing"):
             return _EMPTY
-        if command == r"\mathbb":
+        if command in (r"\mathbb", r"\mathfrak"):
             letter = self.group_letter()
-            if letter in ("R", "Z", "N", "Q", "C"):
+            if command == r"\mathbb" and letter in ("R", "Z", "N", "Q", "C") and self.peek() not in ("_", "^"):
                 return NumberSet(letter)
+            index = f"_{self.subscript()}" if self.take("_") else ""
+            return symbol(f"{command}{letter}{index}")
         if command in _ACCUMULATORS:
             return self.accumulation(command)
         if command == r"\lim":
             return self.limit()
-        if command in (r"\overline", r"\angle", r"\triangle", r"\vec", r"\overrightarrow", r"\widehat", r"\hat", r"\bar"):
+        if command in (
+            r"\overline",
+            r"\angle",
+            r"\triangle",
+            r"\vec",
+            r"\overrightarrow",
+            r"\widehat",
+            r"\hat",
+            r"\bar",
+        ):
             start = self.position
             self.argument()
             inside = "".join(token.text for token in self.tokens[start : self.position])
             return symbol(f"{command}{inside.strip('{}')}")
         raise Unreadable(f"the command {command[:20]} is not supported")
+
+    def _derived_by(self) -> str | None:
+        r"""The variable of `\frac{d}{dx}`, consumed; None if this is another fraction."""
+        coming = [self.peek(k) for k in range(7)]
+        if coming[:5] != ["{", "d", "}", "{", "d"] or self.kind(5) != "letter" or coming[6] != "}":
+            return None
+        self.position += 7
+        return coming[5]
 
     def group_letter(self) -> str:
         """`{R}` or `R`."""

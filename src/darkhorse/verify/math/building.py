@@ -15,14 +15,10 @@ MAX_EXPONENT = 1_000_000
 MAX_FACTORIAL = 3_000
 MAX_TERMS = 1_000
 ACCUMULATORS = ("integral", "sum", "product", "limit", "derivative")
-FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc asin acos atan acot asec acsc sinh cosh tanh coth asinh acosh atanh "
-    "log exp abs floor ceil factorial binomial max min mod".split()
-)
 _ALIASES = {f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc")}
 _INVERTIBLE = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh")
 
-PI, E, I, INFINITY = Expr("pi"), Expr("e"), Expr("i"), Expr("infinity")
+PI, E, IMAGINARY, INFINITY = Expr("pi"), Expr("e"), Expr("i"), Expr("infinity")
 
 
 def number(value: Fraction | int) -> Expr:
@@ -111,7 +107,7 @@ class Builder:
             if abs(x) > MAX_EXPONENT:
                 raise Unreadable("an exponent too large to compute")
             if base.op == "i" and x.denominator == 1:
-                return (ONE, I, number(-1), self.mul(number(-1), I))[x.numerator % 4]
+                return (ONE, IMAGINARY, number(-1), self.negate(IMAGINARY))[x.numerator % 4]
         elif exponent.constant and sum(node.op == "pow" for node in nodes(exponent)) > 3:
             raise Unreadable("a power too large to compute")
         return Expr("pow", (base, exponent))
@@ -176,7 +172,8 @@ class Builder:
         elif name in ("log", "lg", "ln"):
             value = self._logarithm(name, argument, base)
         elif name in ("abs", "floor", "ceil") and argument.rational is not None:
-            value = number({"abs": abs, "floor": math.floor, "ceil": math.ceil}[name](argument.rational))
+            r = argument.rational
+            value = number(abs(r) if name == "abs" else math.floor(r) if name == "floor" else math.ceil(r))
         else:
             value = Expr(name, (argument,))
         return value if exponent is None else self.power(value, exponent)

@@ -21,7 +21,9 @@ _STATED = re.compile(
     r"[*_\s:]*",
     re.IGNORECASE,
 )
-_DISCLAIMED = re.compile(r"(?:not|n't|never|neither)\b|(?:incorrect|wrong|unknown|unclear|provided|correct)\b", re.IGNORECASE)
+_DISCLAIMED = re.compile(
+    r"(?:not|n't|never|neither)\b|(?:incorrect|wrong|unknown|unclear|provided|correct)\b", re.IGNORECASE
+)
 _HEDGED = re.compile(r"\b(?:or|maybe|perhaps|either|possibly|probably|might)\b", re.IGNORECASE)
 _NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot|no)\b|n't\b", re.IGNORECASE)
 _MATH = re.compile(
@@ -31,6 +33,9 @@ _MATH = re.compile(
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
 _TRAILER = re.compile(r"\s*I hope (?:it|this) is correct\W*\Z", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<!\d)[.;!?](?=\s|\Z)|(?<=\d)[.;!?](?=\s+[A-Z]|\s*\Z)|\n|<\|")
+_COUNTED = re.compile(
+    r"\b(?:step|case|part|problem|question|method|attempt|option|equation|page|line)\s*\Z", re.IGNORECASE
+)
 _QUOTES = re.compile(r"\A(?:\\?[\"'*_])+|(?:\\?[\"'*_])+\Z")
 _TEXTED = re.compile(r"\\(?:text|mbox|textbf|mathrm|textnormal|operatorname)\s*\{[^{}]*\}")
 _WORD = re.compile(r"(?<![\\A-Za-z])(?!and\b|or\b|percent\b|pct\b)[A-Za-z]{2,}")
@@ -218,9 +223,9 @@ def _sentence_start(body: str, position: int) -> int:
     """Where the sentence begins whose last formula ends at a position."""
     formulas = [match.span() for match in _MATH.finditer(body, 0, position)]
     for end in reversed([match.end() for match in _SENTENCE_END.finditer(body, 0, position)]):
-        if end < position and not any(first < end <= last for first, last in formulas):
-            if body[end:position].strip(" .\n"):
-                return end
+        inside = any(first < end <= last for first, last in formulas)
+        if not inside and body[end:position].strip(" .\n"):
+            return end
     return 0
 
 
@@ -240,16 +245,18 @@ def _settled(phrase: str, where: str) -> Found:
         unit = re.match(r"\s*(?:\\?%|percent\b|pct\b)", phrase[last.end() :])
         content = next(group for group in last.groups() if group is not None)
         return Found(content.strip() + (r"\%" if unit else ""), f"the last formula of {where}")
+    numbers = [match for match in _NUMBER.finditer(phrase) if not _COUNTED.search(phrase, 0, match.start())]
     states = list(_LINE_STATES.finditer(phrase))
     rest = phrase[states[-1].end() :].strip() if states else ""
     if rest and not _PROSE.search(rest) and not _NEGATED.search(rest) and any(c.isdigit() for c in rest):
-        return Found(rest, f"what {where} says it is")
-    numbers = [match for match in _NUMBER.finditer(phrase) if match.group().strip()]
-    if not numbers:
+        start, end, answer, how = states[-1].end(), states[-1].end(), rest, f"what {where} says it is"
+    elif numbers:
+        start, end = numbers[-1].span()
+        answer, how = numbers[-1].group(), f"the last number of {where}"
+    else:
         return Found(None, f"no answer in {where}")
-    if _denied(phrase, numbers[-1].start(), numbers[-1].end(), numbers[-2].end() if len(numbers) > 1 else 0):
-        return Found(None, f"{where} denies it")
-    return Found(numbers[-1].group(), f"the last number of {where}")
+    since = max((number.end() for number in numbers if number.end() <= start), default=0)
+    return Found(None, f"{where} denies it") if _denied(phrase, start, end, since) else Found(answer, how)
 
 
 def _denied(phrase: str, start: int, end: int, since: int = 0) -> bool:

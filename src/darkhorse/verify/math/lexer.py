@@ -30,7 +30,8 @@ _TOKEN = re.compile(
 _SAME_AS = {
     r"\{": "{set", r"\}": "set}", r"\le": "<=", r"\ge": ">=", r"\ne": "!=", ":=": "=", r"\equiv": "=", r"\times": "*",
     r"\cdot": "*", r"\ast": "*", r"\div": "/", "**": "^", r"\approx": "~", r"\mid": "|", r"\vert": "|", r"\lvert": "|",
-    r"\rvert": "|", r"\backslash": r"\setminus", r"\lbrack": "[", r"\rbrack": "]", r"\colon": ":", r"\rightarrow": r"\to", r"\mod": r"\bmod",
+    r"\rvert": "|", r"\backslash": r"\setminus", r"\lbrack": "[", r"\rbrack": "]", r"\colon": ":",
+    r"\rightarrow": r"\to", r"\mod": r"\bmod",
     r"\gets": "=", r"\implies": ";", r"\Vert": "|", r"\lVert": "|", r"\rVert": "|", r"\|": "|",
 }  # fmt: skip
 

@@ -16,6 +16,11 @@ _DECIMAL = re.compile(
     r"(?:(?:[eE]|(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*)\{?\s*([-+]?\d{1,3})\s*\}?)?"
 )
 _PRODUCT_WITH_E = re.compile(r"[-+]?\d+e-\d")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
+_NUMERAL_NAMES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+NUMERALS = {word: value for value, word in enumerate(_NUMERAL_NAMES.split())}
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,\d{2}|\d+,\d{4,})")  # 1,5 is a list, 1,234 a thousand
 _SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _INTEGER = r"\s*([-+]?\d+)\s*"
@@ -37,11 +42,13 @@ def read_number(text: str, loose: bool = False) -> Number | None:
     Args:
         text: a normalised answer without its unit.
         loose: whether spellings with a second meaning are read as numbers too, for a text that is compared with a
-            plain number: `1e-3`, `1000,99` and `1 000`.
+            plain number: `1e-3`, `1000,99`, `1 000` and `five`.
     """
     text = text.strip()
     if len(text) > MAX_DIGITS:
         return None
+    if loose and text[:1].isalpha() and text.casefold() in NUMERALS:
+        return Number(Fraction(NUMERALS[text.casefold()]))
     if loose and _DECIMAL_COMMA.fullmatch(text):
         text = text.replace(",", ".")
     elif loose and _SPACED_THOUSANDS.fullmatch(text):

@@ -119,7 +119,7 @@ def value_of(expression: Expr) -> Fraction | None:
     value = _value(expression, "constant", 0)
     if value is None or value.imag != 0:
         return None
-    mantissa, exponent = value.real.man_exp
+    mantissa, exponent = (int(part) for part in value.real.man_exp)
     if abs(exponent) > 10_000:
         return None
     return Fraction(mantissa) * Fraction(2) ** exponent
@@ -178,8 +178,10 @@ def _point(name: str, kind: str, k: int) -> Fraction:
     """The value of a symbol at a point; always the same, for a verdict must not change from run to run."""
     low, high = _RANGES_OF[kind][k]
     draw = random.Random(zlib.crc32(f"{name}/{k}".encode()))
-    return Fraction(draw.randint(low, high)) if kind == "whole" else Fraction(
-        draw.randint(low * 997 + 1, high * 997 - 1), 997
+    return (
+        Fraction(draw.randint(low, high))
+        if kind == "whole"
+        else Fraction(draw.randint(low * 997 + 1, high * 997 - 1), 997)
     )
 
 

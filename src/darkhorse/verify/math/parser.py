@@ -63,7 +63,7 @@ class _Parser(Atoms):
         while self.take(";"):
             groups.append(self.items())
         if len(groups) > 1 and all(len(group) == len(groups[0]) > 1 for group in groups):
-            items = [Collection("", "", tuple(group)) for group in groups]
+            items: list[Value] = [Collection("", "", tuple(group)) for group in groups]
         else:
             items = [item for group in groups for item in group]
         return items[0] if len(items) == 1 else Collection("", "", tuple(items))

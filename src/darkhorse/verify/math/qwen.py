@@ -125,15 +125,14 @@ def math_equal(answer: str, gold: str, depth: int = 0) -> bool:
     answer_sides, gold_sides = answer.split("="), gold.split("=")
     if len(answer_sides) == 2 and len(gold_sides) == 2:
         one, other = (f"{sides[0].strip()} - ({sides[1].strip()})" for sides in (answer_sides, gold_sides))
-        if _same(one, other) or _same(f"-({one})", other):
-            return True
-    elif len(answer_sides) == 2 and len(answer_sides[0].strip()) <= 2 and len(gold_sides) == 1:
-        if math_equal(answer_sides[1], gold, depth + 1):
-            return True
+        return _same(one, other) or _same(f"-({one})", other) or _same(answer, gold)
+    if len(answer_sides) == 2 and len(answer_sides[0].strip()) <= 2 and len(gold_sides) == 1:
+        answer = answer_sides[1]
     elif len(gold_sides) == 2 and len(gold_sides[0].strip()) <= 2 and len(answer_sides) == 1:
-        if math_equal(answer, gold_sides[1], depth + 1):
-            return True
-    return _same(answer, gold)
+        gold = gold_sides[1]
+    else:
+        return _same(answer, gold)
+    return math_equal(answer, gold, depth + 1)
 
 
 def _choice(text: str) -> str:

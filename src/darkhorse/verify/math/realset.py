@@ -54,9 +54,7 @@ class RealSet:
         merged: list[Interval] = []
         for part in sorted((p for p in intervals if not p.empty), key=lambda p: (p.low.value, p.low_open)):
             last = merged[-1] if merged else None
-            if last is None or part.low.value > last.high.value:
-                merged.append(part)
-            elif part.low.value == last.high.value and part.low_open and last.high_open:
+            if last is None or (part.low.value, part.low_open and last.high_open) > (last.high.value, False):
                 merged.append(part)
             elif (part.high.value, not part.high_open) > (last.high.value, not last.high_open):
                 merged[-1] = Interval(last.low, part.high, last.low_open, part.high_open)

@@ -62,8 +62,9 @@ _PERCENT = re.compile(r"\s*\\?%\Z")
 _MODULUS = re.compile(r"\s*\(?\s*\\pmod\s*(?:\{([^{}]*)\}|(\w+))\s*\)?\Z")
 _TEXT_UNIT = re.compile(r"\s*\\text\s*\{([^{}]*)\}\s*(?:/\s*\\text\s*\{([^{}]*)\}\s*)?" + _POWER + r"\Z")
 _RAW_UNIT = re.compile(r"(?<=[\d}) ])([A-Za-z]+(?:[ /][A-Za-z]+){0,3})" + _POWER + r"\Z")
+_TRIGONOMETRIC = re.compile(r"sin|cos|tan|cot|sec|csc")
 _VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
-_PLAIN_NUMBER = re.compile(r"[-+\d.,/ ]+|[-+]?\d*\s*\\frac\s*(?:\{-?\d+\}\s*\{-?\d+\}|\d\s*\d)")
+_PLAIN_NUMBER = re.compile(r"[-+\d.,/ :]+|[-+]?\d*\s*\\frac\s*(?:\{-?\d+\}\s*\{-?\d+\}|\d\s*\d)")
 
 
 def split_unit(text: str, letters: bool = False) -> tuple[str, Unit]:
@@ -75,7 +76,7 @@ def split_unit(text: str, letters: bool = False) -> tuple[str, Unit]:
         text: a normalised answer.
         letters: whether one letter behind a number may be a unit, as in `5 m`, rather than a variable.
     """
-    if match := _DEGREES.search(text):
+    if (match := _DEGREES.search(text)) and not _TRIGONOMETRIC.search(text):
         unit = Unit("temperature") if match.group(1) else DEGREE
     elif match := _PERCENT.search(text):
         unit = PERCENT

@@ -3,7 +3,7 @@ r"""The verifier `math`: the final answer against a gold answer, without ever ev
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, TypeAdapter
 
@@ -62,13 +62,19 @@ class MathVerifier:
     """Compares answers with golds: in process where that is cheap, else in a killable worker.
 
     Args:
-        deadline_s: of one verdict. It bounds two calls to a worker, the comparison and the check of the gold.
+        deadline_s: of one verdict's work. A comparison in a worker gets most of it; what is left goes to the check
+            of a gold that is costly itself, which is remembered.
         workers: number of worker processes, started at the first comparison that needs one.
     """
 
     def __init__(self, deadline_s: float = DEADLINE_S, workers: int = 2) -> None:
-        self.pool = WorkerPool("darkhorse.verify.math.judge:work", workers=workers, timeout_s=0.4 * deadline_s)
+        self.pool = WorkerPool("darkhorse.verify.math.judge:work", workers=workers, timeout_s=0.7 * deadline_s)
+        self._gold_limit_s = 0.3 * deadline_s
         self._golds: OrderedDict[str, Decision] = OrderedDict()
+
+    async def prepare(self) -> None:
+        """Start the worker processes and wait for them, where the first verdicts are to be as quick as later ones."""
+        await self.pool.ready()
 
     async def __call__(self, task: Task, response: Response, context: Context) -> Verdict:
         """The verdict on the response's final answer; see `docs/verifiers-mathematics.md`.
@@ -95,7 +101,7 @@ class MathVerifier:
             strict: whether arithmetic left undone scores 0.
         """
         steps = [f"gold: {gold[:_SHOWN]}", f"answer ({found.how}): {(found.answer or '')[:_SHOWN]}"]
-        detail = {"gold": gold[:_SHOWN], "answer": (found.answer or "")[:_SHOWN], "steps": steps}
+        detail: dict[str, Any] = {"gold": gold[:_SHOWN], "answer": (found.answer or "")[:_SHOWN], "steps": steps}
         if len(gold) > MAX_ANSWER_LENGTH:
             reason = f"The gold answer has more than {MAX_ANSWER_LENGTH} characters."
             return Abstained(reason, detail, "unparseable_gold")
@@ -116,14 +122,14 @@ class MathVerifier:
             return await self._in_worker(gold, answer, detail, steps)
         return _verdict(decision, detail)
 
-    async def _in_worker(self, gold: str, answer: str, detail: dict[str, object], steps: list[str]) -> Verdict:
+    async def _in_worker(self, gold: str, answer: str, detail: dict[str, Any], steps: list[str]) -> Verdict:
         try:
             decision = Decision(**await self.pool.submit({"gold": gold, "answer": answer}))
         except WorkerError as error:
             sound = await self._check_gold(gold)
             if isinstance(sound, Abstained):
                 return Abstained(sound.reason, detail, sound.kind)
-            if isinstance(error, WorkerTimeout) and self._machine_was_busy(error):
+            if isinstance(error, WorkerTimeout) and _machine_was_busy(error, self.pool.timeout_s):
                 return Abstained("The machine was too busy to compare the answers.", detail, "timeout")
             steps.append(f"worker: {error}; the gold alone is no trouble")
             reason = f"The answer is too costly to compare: {error}."
@@ -140,11 +146,11 @@ class MathVerifier:
             decision = check_gold(gold)
             if decision.outcome == "costly":
                 try:
-                    decision = Decision(**await self.pool.submit({"gold": gold}))
+                    decision = Decision(**await self.pool.submit({"gold": gold}, self._gold_limit_s))
                 except WorkerTimeout as timeout:
-                    if self._machine_was_busy(timeout):
+                    if _machine_was_busy(timeout, self._gold_limit_s):
                         return Abstained("The machine was too busy to check the gold answer.", {}, "timeout")
-                    decision = Decision("gold_unreadable", "algebra", f"it takes more than {self.pool.timeout_s:g} s")
+                    decision = Decision("gold_unreadable", "algebra", f"it takes more than {self._gold_limit_s:g} s")
                 except WorkerError as error:
                     return Abstained(f"The gold answer could not be checked: {error}.", {}, "infrastructure")
             self._golds[gold] = decision
@@ -154,9 +160,10 @@ class MathVerifier:
             return Abstained(f"The gold answer cannot be compared: {decision.why}.", {}, "unparseable_gold")
         return decision
 
-    def _machine_was_busy(self, timeout: WorkerTimeout) -> bool:
-        """Whether the worker got less than half of its time on a processor."""
-        return timeout.cpu_s is not None and timeout.cpu_s < self.pool.timeout_s / 2
+
+def _machine_was_busy(timeout: WorkerTimeout, limit_s: float) -> bool:
+    """Whether the worker got less than half of its time on a processor."""
+    return timeout.cpu_s is not None and timeout.cpu_s < limit_s / 2
 
 
 def _published(task: Task, truth: MathTruth, text: str, context: Context) -> Verdict:
@@ -175,7 +182,7 @@ def _step(decision: Decision) -> str:
     )
 
 
-def _verdict(decision: Decision, detail: dict[str, object]) -> Verdict:
+def _verdict(decision: Decision, detail: dict[str, Any]) -> Verdict:
     detail["rung"] = decision.rung
     match decision.outcome:
         case "equal":
