@@ -9,7 +9,8 @@ from fractions import Fraction
 
 from darkhorse.verify.math.tree import Collection, Expr, TooCostly, Unreadable, Value, nodes
 
-CHEAP_BITS = 4_000
+CHEAP_BITS = 24_000
+MAX_ROOT_BITS = 2_000
 MAX_BITS = 40_000
 MAX_EXPONENT = 1_000_000
 MAX_FACTORIAL = 3_000
@@ -122,7 +123,7 @@ class Builder:
             if b not in (-1, 0, 1):
                 self._afford(int(bits * abs(x)))
             return number(b ** (x.numerator if b not in (-1, 1) else x.numerator % 2))
-        if b >= 0 and x.denominator <= 60 and bits <= CHEAP_BITS:
+        if b >= 0 and x.denominator <= 60 and bits <= MAX_ROOT_BITS:
             roots = _exact_root(b.numerator, x.denominator), _exact_root(b.denominator, x.denominator)
             if roots[0] is not None and roots[1] is not None:
                 return number(Fraction(roots[0], roots[1]) ** x.numerator)

@@ -60,7 +60,9 @@ class Equality:
             return self._sets(gold, answer)
         if isinstance(gold, Relation):
             assigned = _assigned(gold)
-            return assigned is not None and self.holds(assigned[1], answer)
+            exact = gold.sides[0] if gold.operators == ("~",) else None
+            exact = assigned[1] if assigned is not None else exact
+            return exact is not None and self.holds(exact, answer)
         if isinstance(answer, Relation):
             return self._all_sides(gold, answer)
         return self._collections(gold, answer)

@@ -21,9 +21,7 @@ _STATED = re.compile(
     r"[*_\s:]*",
     re.IGNORECASE,
 )
-_DISCLAIMED = re.compile(
-    r"(?:not|n't|never|neither)\b|(?:incorrect|wrong|unknown|unclear|provided|correct)\b", re.IGNORECASE
-)
+_DISCLAIMED = re.compile(r"(?:incorrect|wrong|unknown|unclear|provided|correct)\b", re.IGNORECASE)
 _HEDGED = re.compile(r"\b(?:or|maybe|perhaps|either|possibly|probably|might)\b", re.IGNORECASE)
 _NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot|no)\b|n't\b", re.IGNORECASE)
 _MATH = re.compile(
@@ -144,7 +142,7 @@ def _content(text: str, end: int) -> tuple[str | None, int]:
 
 
 def _boxed_answer(text: str, boxes: list[tuple[int, int, str | None]]) -> Found:
-    """The last box, with those right before it that only commas, `and` or a few words after `and` part from it."""
+    """The last box, with those right before it that only commas, `and`, `or` and a few words part from it."""
     chosen = [boxes[-1]]
     if chosen[0][2] is None:
         return Found(None, r"the last \boxed{} never closes")
@@ -171,16 +169,14 @@ def _joined(between: str) -> bool:
     words = _JOINT.sub(" ", _NAMED.sub(" ", between)).split()
     if not words:
         return True
-    return "and" in words and len(words) <= _JOINT_WORDS and all(word.isalpha() or "(" in word for word in words)
+    return ("and" in words or "or" in words) and len(words) <= _JOINT_WORDS and all(word.isalpha() or "(" in word for word in words)
 
 
 def _stated(text: str) -> Found | None:
     """What the last "the answer is ..." states."""
     for match in reversed(list(_STATED.finditer(text))):
         phrase = _phrase(text, match.end())
-        if _DISCLAIMED.match(phrase) or not re.search(r"\S", phrase):
-            if re.match(r"(?:not|n't|never|neither)\b", phrase, re.IGNORECASE):
-                return Found(None, "the answer is only denied")
+        if not phrase or _DISCLAIMED.match(phrase):
             continue
         return _settled(phrase, "the stated answer")
     return None
@@ -234,7 +230,7 @@ def _settled(phrase: str, where: str) -> Found:
     phrase = _QUOTES.sub("", phrase.strip()).strip()
     formulas = list(_MATH.finditer(phrase))
     around = _TEXTED.sub("", _MATH.sub(" ", phrase))
-    if not (_PROSE.search(around) or (formulas and _WORD.search(around))):
+    if not (_PROSE.search(around) or _NEGATED.search(around) or (formulas and _WORD.search(around))):
         return Found(_unwrapped(phrase).strip() or None, where)
     if _HEDGED.search(around):
         return Found(None, f"{where} hedges")
@@ -245,7 +241,7 @@ def _settled(phrase: str, where: str) -> Found:
         unit = re.match(r"\s*(?:\\?%|percent\b|pct\b)", phrase[last.end() :])
         content = next(group for group in last.groups() if group is not None)
         return Found(content.strip() + (r"\%" if unit else ""), f"the last formula of {where}")
-    numbers = [match for match in _NUMBER.finditer(phrase) if not _COUNTED.search(phrase, 0, match.start())]
+    numbers = [match for match in _NUMBER.finditer(phrase) if not _COUNTED.search(phrase, max(0, match.start() - 20), match.start())]
     states = list(_LINE_STATES.finditer(phrase))
     rest = phrase[states[-1].end() :].strip() if states else ""
     if rest and not _PROSE.search(rest) and not _NEGATED.search(rest) and any(c.isdigit() for c in rest):

@@ -66,6 +66,16 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=[\])])\s*U\s*(?=[\[(])", r"\\cup "),
     )
 )
+_PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (r"\A\W*(?:\\?text\s*\{)?\s*(?:x (?:is|can be) )?(?:all|any) reals?(?: numbers?)?(?: x)?\s*\}?\Z", r"\\mathbb{R}"),
+        (r"\A\W*(?:\\?text\s*\{)?\s*(?:there (?:is|are) )?no (?:real )?solutions?(?: exists?)?\s*\}?\Z", r"\\emptyset"),
+        (r"\b([ap])\.\s?m\.?(?![a-z])", r"\1m"),
+        (r"[,;(]\s*(?:\\text\s*\{[ a-z]{0,20}\}\s*)?[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?\s*\)?\Z", ""),
+        (r"(?<=\d\*)I\b", "i"),
+    )
+)
 _FILLER = "the a answer value is are of equals equal to result final total sum solution"
 _FILLER_WORDS = frozenset(_FILLER.split())
 _INTRODUCTION = re.compile(r"\A\s*\\text\s*\{[A-Za-z ,']{1,60}?\b(?:is|are|equals|be)\b[ :=]*\}(?=\s*\S)")
@@ -93,6 +103,8 @@ def normalise(answer: str) -> str:
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     text = _LETTERS.sub(r"\1\2\3", re.sub(r"\A\s*\\approx(?![A-Za-z])", "", text))
+    for pattern, replacement in _PHRASES:
+        text = pattern.sub(replacement, text)
     text = _INTRODUCTION.sub("", text) if _INTRODUCTION.match(text) and not _DOUBT.search(text) else text
     text = _TEXT.sub(_drop_filler, text)
     text = re.sub(r"\s+", " ", text).strip()

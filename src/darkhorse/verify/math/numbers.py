@@ -20,7 +20,9 @@ _NUMERAL_NAMES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
 )
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 NUMERALS = {word: value for value, word in enumerate(_NUMERAL_NAMES.split())}
+NUMERALS |= {word: 10 * tens for tens, word in enumerate(_TENS.split(), 2)}
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,\d{2}|\d+,\d{4,})")  # 1,5 is a list, 1,234 a thousand
 _SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _INTEGER = r"\s*([-+]?\d+)\s*"
@@ -47,8 +49,8 @@ def read_number(text: str, loose: bool = False) -> Number | None:
     text = text.strip()
     if len(text) > MAX_DIGITS:
         return None
-    if loose and text[:1].isalpha() and text.casefold() in NUMERALS:
-        return Number(Fraction(NUMERALS[text.casefold()]))
+    if loose and text[:1].isalpha() and (value := _spelled(text)) is not None:
+        return Number(Fraction(value))
     if loose and _DECIMAL_COMMA.fullmatch(text):
         text = text.replace(",", ".")
     elif loose and _SPACED_THOUSANDS.fullmatch(text):
@@ -61,6 +63,15 @@ def read_number(text: str, loose: bool = False) -> Number | None:
         value = Fraction(f"{sign}{'0' if digits.startswith('.') else ''}{digits.rstrip('.')}")
         return Number(value * Fraction(10) ** int(exponent or 0), len(digits.partition(".")[2]))
     return _read_fraction(text)
+
+
+def _spelled(text: str) -> int | None:
+    """A whole number below a hundred in words."""
+    tens, _, ones = text.casefold().replace("-", " ").partition(" ")
+    if not ones:
+        return NUMERALS.get(tens)
+    pair = NUMERALS.get(tens, 0), NUMERALS.get(ones, 0)
+    return sum(pair) if pair[0] >= 20 and 0 < pair[1] < 10 else None
 
 
 def _read_fraction(text: str) -> Number | None:

@@ -278,7 +278,7 @@ def _call(op: str, values: list[Any], context: Any) -> Any:
     if op == "log":
         if first == 0:
             raise _NoValue
-        return context.log(first)
+        return _chopped(context.log(first), context, first)
     if op in ("factorial", "binomial"):
         if any(abs(value) > MAX_GAMMA for value in values):
             raise _NoValue
@@ -287,11 +287,13 @@ def _call(op: str, values: list[Any], context: Any) -> Any:
         raise _NoValue
     if op in ("sinh", "cosh", "tanh", "coth") and abs(first) > MAX_MAGNITUDE:
         raise _NoValue
-    return _chopped(getattr(context, op)(first), context)
+    return _chopped(getattr(context, op)(first), context, first)
 
 
-def _chopped(value: Any, context: Any) -> Any:
-    """Without an imaginary or real part that is rounding."""
+def _chopped(value: Any, context: Any, argument: Any = 0) -> Any:
+    """Without what is rounding: an imaginary or real part, or all of it beside the argument, as in cos(pi/2)."""
+    if argument and abs(value) <= abs(argument) * context.mpf(10) ** -(2 * context.dps // 3):
+        return context.mpf(0)
     if not value.imag:
         return value
     limit = abs(value) * context.mpf(10) ** -(2 * context.dps // 3)

@@ -144,7 +144,7 @@ class _Parser(Atoms):
                 factors.append(self.build.divide(building.ONE, scalar(self.signed())))
             elif self.take(r"\bmod"):
                 factors = [Expr("mod", (scalar(matrices.product(factors, self.build)), scalar(self.signed())))]
-            elif self.starts_factor() or (isinstance(factors[-1], Table) and self.kind() == "environment"):
+            elif self.starts_factor() or self.peek().startswith(r"\begin"):
                 factors.append(self.power())
             else:
                 return matrices.product(factors, self.build)
@@ -202,6 +202,8 @@ class _Parser(Atoms):
     def bracket(self) -> Value:
         """A parenthesis, tuple, interval, vector or set, from its opening token on."""
         opening = self.next().text
+        if opening == "{set" and self.kind() == "letter" and (condition := self.condition()) is not None:
+            return condition
         if opening == "{set":
             items = [] if self.peek() == "set}" else self.statement_items()
             self.expect("set}")
@@ -220,6 +222,16 @@ class _Parser(Atoms):
         opening = "(" if opening == "]" else opening
         closing = ")" if closing == "[" else closing
         return Collection(opening, closing, tuple(items))
+
+    def condition(self) -> Value | None:
+        r"""What `\{x \mid ...\}` or `\{x \in \mathbb{R} : ...\}` asks of x; None if this is no such set."""
+        ahead = 6 if [self.peek(k) for k in (1, 2, 3, 4, 5)] == [r"\in", r"\mathbb", "{", "R", "}"] else 1
+        if self.peek(ahead) not in ("|", ":"):
+            return None
+        self.position += ahead + 1
+        items = self.statement_items()
+        self.expect("set}")
+        return items[0] if len(items) == 1 else Collection("", "", tuple(items))
 
     def statement_items(self) -> list[Value]:
         items = self.items()

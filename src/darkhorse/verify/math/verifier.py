@@ -22,6 +22,7 @@ from darkhorse.verify.workers import WorkerError, WorkerPool, WorkerTimeout
 MAX_ANSWER_LENGTH = 2_000
 REMEMBERED_GOLDS = 10_000
 DEADLINE_S = 1.0
+BUSY_SHARE = 0.4  # of a worker's time: a worker that got less was kept waiting by the machine
 _SHOWN = 200
 
 _Text = Annotated[StrictStr, Field(pattern=r"\S")]
@@ -68,8 +69,8 @@ class MathVerifier:
     """
 
     def __init__(self, deadline_s: float = DEADLINE_S, workers: int = 2) -> None:
-        self.pool = WorkerPool("darkhorse.verify.math.judge:work", workers=workers, timeout_s=0.7 * deadline_s)
-        self._gold_limit_s = 0.3 * deadline_s
+        self.pool = WorkerPool("darkhorse.verify.math.judge:work", workers=workers, timeout_s=0.8 * deadline_s)
+        self._gold_limit_s = 0.2 * deadline_s
         self._golds: OrderedDict[str, Decision] = OrderedDict()
 
     async def prepare(self) -> None:
@@ -162,8 +163,8 @@ class MathVerifier:
 
 
 def _machine_was_busy(timeout: WorkerTimeout, limit_s: float) -> bool:
-    """Whether the worker got less than half of its time on a processor."""
-    return timeout.cpu_s is not None and timeout.cpu_s < limit_s / 2
+    """Whether the worker got little of its time on a processor."""
+    return timeout.cpu_s is not None and timeout.cpu_s < BUSY_SHARE * limit_s
 
 
 def _published(task: Task, truth: MathTruth, text: str, context: Context) -> Verdict:
