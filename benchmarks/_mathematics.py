@@ -51,7 +51,8 @@ def worked_answers() -> dict[str, list[Pair]]:
     """The worked solutions of each data set as responses to its own golds."""
     gsm8k = [json.loads(line) for part in ("test", "train") for line in _lines("gsm8k", f"{part}.jsonl")]
     math500 = [json.loads(line) for line in _lines("math500", "math500.jsonl")]
-    train = json.loads((DATA / "math_train_rl" / "math_train_7474.json").read_text(encoding="utf-8"))
+    rows = json.loads((DATA / "math_train_rl" / "math_train_7474.json").read_text(encoding="utf-8"))
+    train = [row for row in rows if row["answer"]]  # a few rows hold no answer
     return {
         "gsm8k": [Pair(row["answer"], row["answer"], 1, "gsm8k") for row in gsm8k],
         "math500": [Pair(row["answer"], row["solution"], 1, "math500") for row in math500],
@@ -88,7 +89,8 @@ HOSTILE = (
     "9**9**9**9", "9^{9^{9^{9}}}", "e^{e^{e^{e^{79}}}}", "99999999!", r"\binom{10^9}{5\cdot10^8}", "(" * 1500,
     r"\frac{1}{" * 200 + "2" + "}" * 200, "1+" * 900 + "1", "(x+1)^{5000}(y-2)^{5000}", "2" * 1900,
     "__import__('os').system('true')", "\\" * 1500, "x^" * 700 + "x", r"\{\pm " * 300 + "1" + r"\}" * 300,
-    r"\sum_{n=1}^{\infty} \frac{\sin(n^n)}{n!^n}", r"\prod_{n=1}^{100000000} n", "," * 1900, r"2\frac{" * 300,
+    r"\sum_{n=1}^{\infty} \frac{\sin(n^n)}{n!^n}", r"\int_0^{\infty} e^{-x^{x^{x}}} dx",
+    r"\lim_{x \to 0} \frac{\sin(\sin(\sin(\sin x)))^{\tan x}}{x^{x^{x}}}", r"\prod_{n=1}^{100000000} n", "," * 1900, r"2\frac{" * 300,
     "1/3^{20000}+1/5^{15000}+1/7^{14000}+1/11^{11000}", "\u202e\u0000\ud7ff" * 300,
 )  # fmt: skip
 

@@ -155,6 +155,7 @@ async def endurance(verifier: MathVerifier, peer: Peer, verdicts: int = ENDURANC
     ]
     gate = asyncio.Semaphore(AT_ONCE)
     kinds: Counter[str] = Counter()
+    killed: Counter[str] = Counter()
     wrong = 0
 
     async def one(pair: Pair) -> float:
@@ -162,6 +163,7 @@ async def endurance(verifier: MathVerifier, peer: Peer, verdicts: int = ENDURANC
         async with gate:
             verdict, took = await judge(verifier, pair)
         kinds[str(verdict.kind)] += 1
+        killed.update(["worker"] if "no result within" in verdict.reason or verdict.kind == "timeout" else [])
         wrong += isinstance(verdict, Scored) and verdict.score != pair.right
         return took
 
@@ -177,6 +179,7 @@ async def endurance(verifier: MathVerifier, peer: Peer, verdicts: int = ENDURANC
         "kinds": dict(kinds),
         "wrong_scores": wrong,
         "median_s": round(statistics.median(seconds), 5),
+        "workers_killed": killed["worker"],
         "workers": verifier.pool.workers,
         "workers_alive_afterwards": alive,
         "answers_afterwards": isinstance(after, Scored) and after.score == 1.0,

@@ -91,4 +91,6 @@ def _in_base(text: str) -> tuple[str, int] | None:
 
 
 def _untexted(text: str) -> str:
+    if "\\text" not in text:
+        return text.strip()
     return re.sub(r"\\text\s*\{([^{}]*)\}", r"\1", text).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -76,6 +77,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=\d\*)I\b", "i"),
     )
 )
+_PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
 _FILLER = "the a answer value is are of equals equal to result final total sum solution"
 _FILLER_WORDS = frozenset(_FILLER.split())
 _INTRODUCTION = re.compile(r"\A\s*\\text\s*\{[A-Za-z ,']{1,60}?\b(?:is|are|equals|be)\b[ :=]*\}(?=\s*\S)")
@@ -88,9 +90,12 @@ _MONEY = re.compile(r"\s*([-+]?)\s*(\\\$|[€£¥])\s*([^\\$€£¥]*)\Z")
 _CURRENCIES = {"\\$": "dollars", "€": "euros", "£": "sterling", "¥": "yen"}
 
 
+@functools.lru_cache(4_096)
 def normalise(answer: str) -> str:
     """The answer in plain LaTeX: one spelling for each construct, `\\text{...}` kept where it carries words."""
     text = answer.strip()
+    if _PLAIN.fullmatch(text):
+        return text
     if not text.isascii():
         text = _plain_unicode(text)
     if "\\begin" not in text or "\\\\begin" in text:
