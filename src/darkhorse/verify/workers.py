@@ -93,11 +93,7 @@ class WorkerPool:
             WorkerDied: the process ended during the call.
             WorkerRaised: the function raised.
         """
-        with self._lock:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="darkhorse-worker")
-            threads = self._threads
-        return await asyncio.get_running_loop().run_in_executor(threads, self._call, payload, timeout_s)
+        return await asyncio.get_running_loop().run_in_executor(self._executor(), self._call, payload, timeout_s)
 
     async def ready(self) -> None:
         """Start every process and wait until each can answer at once; harmless when repeated.
@@ -114,7 +110,14 @@ class WorkerPool:
                 worker.wait_until_ready()
                 self._idle.put(worker)
 
-        await asyncio.to_thread(start)
+        await asyncio.get_running_loop().run_in_executor(self._executor(), start)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        """The pool's threads. Processes are started by these only: they die with the thread that started them."""
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="darkhorse-worker")
+            return self._threads
 
     def close(self) -> None:
         """Kill and reap every process; the pool starts afresh if it is used again."""

@@ -169,7 +169,11 @@ def _joined(between: str) -> bool:
     words = _JOINT.sub(" ", _NAMED.sub(" ", between)).split()
     if not words:
         return True
-    return ("and" in words or "or" in words) and len(words) <= _JOINT_WORDS and all(word.isalpha() or "(" in word for word in words)
+    return (
+        ("and" in words or "or" in words)
+        and len(words) <= _JOINT_WORDS
+        and all(word.isalpha() or "(" in word for word in words)
+    )
 
 
 def _stated(text: str) -> Found | None:
@@ -241,7 +245,11 @@ def _settled(phrase: str, where: str) -> Found:
         unit = re.match(r"\s*(?:\\?%|percent\b|pct\b)", phrase[last.end() :])
         content = next(group for group in last.groups() if group is not None)
         return Found(content.strip() + (r"\%" if unit else ""), f"the last formula of {where}")
-    numbers = [match for match in _NUMBER.finditer(phrase) if not _COUNTED.search(phrase, max(0, match.start() - 20), match.start())]
+    numbers = [
+        match
+        for match in _NUMBER.finditer(phrase)
+        if not _COUNTED.search(phrase, max(0, match.start() - 20), match.start())
+    ]
     states = list(_LINE_STATES.finditer(phrase))
     rest = phrase[states[-1].end() :].strip() if states else ""
     if rest and not _PROSE.search(rest) and not _NEGATED.search(rest) and any(c.isdigit() for c in rest):
@@ -253,6 +261,11 @@ def _settled(phrase: str, where: str) -> Found:
         return Found(None, f"no answer in {where}")
     since = max((number.end() for number in numbers if number.end() <= start), default=0)
     return Found(None, f"{where} denies it") if _denied(phrase, start, end, since) else Found(answer, how)
+
+
+def _counts(phrase: str, position: int) -> bool:
+    """Whether the number at a position counts steps, cases and the like."""
+    return _COUNTED.search(phrase, max(0, position - 20), position) is not None
 
 
 def _denied(phrase: str, start: int, end: int, since: int = 0) -> bool:

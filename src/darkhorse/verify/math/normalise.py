@@ -70,7 +70,10 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        (r"\A\W*(?:\\?text\s*\{)?\s*(?:x (?:is|can be) )?(?:all|any) reals?(?: numbers?)?(?: x)?\s*\}?\Z", r"\\mathbb{R}"),
+        (
+            r"\A\W*(?:\\?text\s*\{)?\s*(?:x (?:is|can be) )?(?:all|any) reals?(?: numbers?)?(?: x)?\s*\}?\Z",
+            r"\\mathbb{R}",
+        ),
         (r"\A\W*(?:\\?text\s*\{)?\s*(?:there (?:is|are) )?no (?:real )?solutions?(?: exists?)?\s*\}?\Z", r"\\emptyset"),
         (r"\b([ap])\.\s?m\.?(?![a-z])", r"\1m"),
         (r"[,;(]\s*(?:\\text\s*\{[ a-z]{0,20}\}\s*)?[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?\s*\)?\Z", ""),

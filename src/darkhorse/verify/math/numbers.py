@@ -49,8 +49,8 @@ def read_number(text: str, loose: bool = False) -> Number | None:
     text = text.strip()
     if len(text) > MAX_DIGITS:
         return None
-    if loose and text[:1].isalpha() and (value := _spelled(text)) is not None:
-        return Number(Fraction(value))
+    if loose and text[:1].isalpha() and (written := spelled(text)) is not None:
+        return Number(Fraction(written))
     if loose and _DECIMAL_COMMA.fullmatch(text):
         text = text.replace(",", ".")
     elif loose and _SPACED_THOUSANDS.fullmatch(text):
@@ -65,7 +65,7 @@ def read_number(text: str, loose: bool = False) -> Number | None:
     return _read_fraction(text)
 
 
-def _spelled(text: str) -> int | None:
+def spelled(text: str) -> int | None:
     """A whole number below a hundred in words."""
     tens, _, ones = text.casefold().replace("-", " ").partition(" ")
     if not ones:

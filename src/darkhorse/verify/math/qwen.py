@@ -1,10 +1,10 @@
-"""The grader behind published figures of Qwen2.5-Math and QwQ, for comparing with them only; never a reward.
+r"""The grader behind published figures of Qwen2.5-Math and QwQ, for comparing with them only; never a reward.
 
 Follows the public behaviour of `math_equal`, `strip_string` and `extract_answer` in QwQ's evaluation code
 (github.com/QwenLM/QwQ, `eval/eval/math_opensource_utils`): case is ignored, numbers agree within a relative 1e-4 and up
 to a factor of 100 either way, choices A to E match any sentence that names one last, brackets are dropped. Where that
-code calls SymPy's parsers, which evaluate what they read, ours compares expression trees. A word is not read as a
-number ("twelve"), and an answer no tree can be made of is compared as text.
+code calls SymPy's parsers, which evaluate what they read, ours compares expression trees; the two read some notations
+differently (`3\frac12` is a product there), and sets, sums and integrals are compared as text here.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import math
 import re
 
 from darkhorse.verify.math.building import Builder
-from darkhorse.verify.math.equality import Equality
-from darkhorse.verify.math.numeric import Undecidable, value_of
+from darkhorse.verify.math.numbers import spelled
+from darkhorse.verify.math.numeric import Undecidable, same_expression, value_of
 from darkhorse.verify.math.parser import parse
-from darkhorse.verify.math.tree import Expr, TooCostly, Unreadable, Value
+from darkhorse.verify.math.tree import Expr, Relation, TooCostly, Unreadable, Value
 
 RELATIVE_TOLERANCE = 1e-4
 _MAX_LENGTH = 2_000
 _CHOICES = ("A", "B", "C", "D", "E")
 _MATRIX = re.compile(r"\\begin\{[pb]matrix\}(.*)\\end\{[pb]matrix\}", re.DOTALL)
+_FUNCTION = re.compile(r"(\\(?:sin|cos|tan|cot|sec|csc|ln|log|lg|pi|cdot|times|lfloor|rfloor|lceil|rceil))(?=[A-Za-z])")
+_BUILD = Builder()
 _REPLACED = (
     ("\n", ""), ("\\!", ""), ("bmatrix", "pmatrix"), ("tfrac", "frac"), ("dfrac", "frac"), ("\\neq", "\\ne"),
     ("\\leq", "\\le"), ("\\geq", "\\ge"), ("\\left", ""), ("\\right", ""), ("\\{", "{"), ("\\}", "}"),
@@ -40,6 +42,7 @@ def grade(response: str, reference: str) -> tuple[bool, list[str]]:
         answer = _choice(answer)
     elif gold and set(gold) <= set(_CHOICES) and not set(answer) <= set(_CHOICES):
         answer = "".join(letter for letter in answer if letter in _CHOICES)
+    answer, gold = answer.lstrip(":"), gold.lstrip(":")
     equal = math_equal(answer, gold)
     return equal, [f"extracted: {found[:200]}", f"stripped: {answer[:200]} against {gold[:200]}", f"equal: {equal}"]
 
@@ -79,6 +82,8 @@ def stripped(answer: str) -> str:
     for part in _DROPPED[:6]:
         text = text.replace(part, "")
     text = re.sub(r"\\text\{([^}]*)\}", r"\1", text)
+    if text[:1].isalpha() and (written := spelled(text)) is not None:
+        text = str(written)
     for part in _DROPPED[6:]:
         text = text.replace(part, "")
     text = text.replace("\\emptyset", "{}").replace("(-\\infty,\\infty)", "\\mathbb{R}")
@@ -116,12 +121,8 @@ def math_equal(answer: str, gold: str, depth: int = 0) -> bool:
     if _bracketed(answer) and _bracketed(gold) and _all_equal(answer[1:-1], gold[1:-1], ",", depth):
         return True
     matrices = _MATRIX.fullmatch(answer), _MATRIX.fullmatch(gold)
-    if matrices[0] and matrices[1]:
-        rows = [[row for row in match[1].split("\\\\") if row.strip()] for match in matrices if match]
-        if len(rows[0]) == len(rows[1]) and all(
-            _all_equal(a, b, "&", depth) for a, b in zip(rows[0], rows[1], strict=True)
-        ):
-            return True
+    if matrices[0] and matrices[1] and _same_matrix(matrices[0][1], matrices[1][1], depth):
+        return True
     answer_sides, gold_sides = answer.split("="), gold.split("=")
     if len(answer_sides) == 2 and len(gold_sides) == 2:
         one, other = (f"{sides[0].strip()} - ({sides[1].strip()})" for sides in (answer_sides, gold_sides))
@@ -170,27 +171,51 @@ def _all_equal(answer: str, gold: str, separator: str, depth: int) -> bool:
     )
 
 
+def _same_matrix(answer: str, gold: str, depth: int) -> bool:
+    """Rows and columns alike, entries equal or the same at three decimals."""
+    rows = [[row.split("&") for row in text.split("\\\\") if row.strip()] for text in (answer, gold)]
+    if [len(row) for row in rows[0]] != [len(row) for row in rows[1]]:
+        return False
+    entries = [[entry.strip() for row in side for entry in row] for side in rows]
+    return all(_same_entry(a, b, depth) for a, b in zip(*entries, strict=True))
+
+
+def _same_entry(answer: str, gold: str, depth: int) -> bool:
+    x, y = _number(answer), _number(gold)
+    rounded = x is not None and y is not None and round(x, 3) == round(y, 3)
+    return rounded or math_equal(answer, gold, depth + 1)
+
+
 def _same(answer: str, gold: str) -> bool:
-    """Whether two texts are one expression, or constants within the tolerance."""
+    """Whether two texts are one expression, constants within the tolerance, or relations of the same two sides."""
     first, second = _parsed(answer), _parsed(gold)
-    if first is None or second is None:
-        return False
+    if isinstance(first, Relation) and isinstance(second, Relation):
+        one, other = _difference(first), _difference(second)
+        if one is None or other is None:
+            return False
+        return _same_values(one, other) or _same_values(_BUILD.negate(one), other)
+    return isinstance(first, Expr) and isinstance(second, Expr) and _same_values(first, second)
+
+
+def _difference(relation: Relation) -> Expr | None:
+    left, right = relation.sides[0], relation.sides[-1]
+    if len(relation.sides) != 2 or not isinstance(left, Expr) or not isinstance(right, Expr):
+        return None
+    return _BUILD.add(left, _BUILD.negate(right))
+
+
+def _same_values(first: Expr, second: Expr) -> bool:
     try:
-        if Equality().holds(second, first):
+        if same_expression(second, first):
             return True
-    except (Undecidable, TooCostly, Unreadable, ArithmeticError, ValueError, RecursionError):
-        return False
-    if not isinstance(first, Expr) or not isinstance(second, Expr):
-        return False
-    one, other = value_of(first), value_of(second)
-    try:
+        one, other = value_of(first), value_of(second)
         return one is not None and other is not None and _close(float(one), float(other))
-    except OverflowError:
+    except (Undecidable, TooCostly, Unreadable, ArithmeticError, ValueError, RecursionError):
         return False
 
 
 def _parsed(text: str) -> Value | None:
     try:
-        return parse(text, Builder())
+        return parse(_FUNCTION.sub(r"\1 ", text), _BUILD)
     except (Unreadable, TooCostly, ArithmeticError, ValueError, RecursionError):
         return None

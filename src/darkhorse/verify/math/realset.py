@@ -27,12 +27,16 @@ LOWEST, HIGHEST = Endpoint(float("-inf")), Endpoint(float("inf"))
 
 @dataclass(frozen=True)
 class Interval:
-    """The reals between two ends, each open or closed; a single point is closed at both."""
+    """The reals between two ends, each open or closed; infinity is open, a single point is closed at both."""
 
     low: Endpoint
     high: Endpoint
     low_open: bool = True
     high_open: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low_open", self.low_open or self.low.value == float("-inf"))
+        object.__setattr__(self, "high_open", self.high_open or self.high.value == float("inf"))
 
     @property
     def empty(self) -> bool:
