@@ -15,6 +15,7 @@ _JOINT = re.compile(r"(?:[\s$,;.&~]|\\[\[\](),;:! ]|\\(?:quad|qquad|text|mbox|te
 _NAMED = re.compile(r"\\?[A-Za-z]{1,2}(?:_\{?\w\}?)?\s*(?:=|\\in)")
 _JOINT_WORDS = 4
 _MAX_JOINT = 80
+_MAX_BOXES = 40
 _TAIL = 4_000  # characters at the end in which an answer that is not boxed is looked for
 _STATED = re.compile(
     r"\b(?:answer|result|solution)s?\b[*_\s]*(?:(?:is|are|was|equals|becomes|would be|must be|should be)\b|[:=])"
@@ -108,9 +109,7 @@ def _boxes(text: str) -> list[tuple[int, int, str | None]]:
     """Start, end and content of each box; the content of one that never closes is None."""
     found: list[tuple[int, int, str | None]] = []
     starts = [match.span() for match in _BOX.finditer(text)]
-    if len(starts) > 200:
-        starts = starts[-200:]
-    for start, end in starts:
+    for start, end in starts[-_MAX_BOXES:]:
         content, stop = _content(text, end)
         while found and found[-1][1] >= stop and content is not None:
             found.pop()  # the box around this one

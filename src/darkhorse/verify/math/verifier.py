@@ -22,7 +22,7 @@ from darkhorse.verify.workers import WorkerError, WorkerPool, WorkerTimeout
 MAX_ANSWER_LENGTH = 2_000
 REMEMBERED_GOLDS = 10_000
 DEADLINE_S = 1.0
-BUSY_SHARE = 0.4  # of a worker's time: a worker that got less was kept waiting by the machine
+BUSY_SHARE = 0.25  # of a worker's time: a worker that got less was kept waiting by the machine
 _SHOWN = 200
 
 _Text = Annotated[StrictStr, Field(pattern=r"\S")]
