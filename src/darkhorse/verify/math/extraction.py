@@ -35,6 +35,7 @@ _SENTENCE_END = re.compile(r"(?<!\d)[.;!?](?=\s|\Z)|(?<=\d)[.;!?](?=\s+[A-Z]|\s*
 _COUNTED = re.compile(
     r"\b(?:step|case|part|problem|question|method|attempt|option|equation|page|line)\s*\Z", re.IGNORECASE
 )
+_SO = re.compile(r"\A(?:so|thus|hence|then|therefore)\b[\s,:]*", re.IGNORECASE)
 _QUOTES = re.compile(r"\A(?:\\?[\"'*_])+|(?:\\?[\"'*_])+\Z")
 _TEXTED = re.compile(r"\\(?:text|mbox|textbf|mathrm|textnormal|operatorname)\s*\{[^{}]*\}")
 _WORD = re.compile(r"(?<![\\A-Za-z])(?!and\b|or\b|percent\b|pct\b)[A-Za-z]{2,}")
@@ -230,7 +231,7 @@ def _sentence_start(body: str, position: int) -> int:
 
 def _settled(phrase: str, where: str) -> Found:
     """The answer in a phrase; none if it denies or hedges."""
-    phrase = _QUOTES.sub("", phrase.strip()).strip()
+    phrase = _SO.sub("", _QUOTES.sub("", phrase.strip()).strip())
     formulas = list(_MATH.finditer(phrase))
     around = _TEXTED.sub("", _MATH.sub(" ", phrase))
     if not (_PROSE.search(around) or _NEGATED.search(around) or (formulas and _WORD.search(around))):
