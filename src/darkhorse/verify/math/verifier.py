@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, TypeAdapter
 
 from darkhorse.chat.reasoning import THINK_CLOSE, Response
-from darkhorse.errors import UserError
 from darkhorse.tasks.task import Task
 from darkhorse.verify.math import qwen
 from darkhorse.verify.math.extraction import Found, gold_answer, lenient_answer, strict_answer
@@ -168,11 +167,7 @@ def _machine_was_busy(timeout: WorkerTimeout, limit_s: float) -> bool:
 
 
 def _published(task: Task, truth: MathTruth, text: str, context: Context) -> Verdict:
-    if context.rewards:
-        raise UserError(
-            f"The truth of task '{task.id}' asks for the grader '{truth.compat}', which is too lax for a reward.",
-            "Leave 'compat' out, and use it for evaluations only.",
-        )
+    context.refuse_imitation(task, f"compat = '{truth.compat}'")
     equal, steps = qwen.grade(text, str(truth.answer))
     return Scored(float(equal), f"Qwen2.5-Math's grader says {'equal' if equal else 'different'}.", {"steps": steps})
 
