@@ -121,8 +121,13 @@ def test_verdicts(verifier):
 
 
 def test_the_verdict_tells_its_steps(verifier):
-    steps = judge(verifier, r"\frac{1}{2}", r"so \boxed{0.5}").detail["steps"]
-    assert steps == [r"gold: \frac{1}{2}", r"answer (the last \boxed{}): 0.5", "number: equal (the same)"]
+    steps = judge(verifier, r"\frac{1}{2}", r"so \boxed{\;0.5}").detail["steps"]
+    assert steps == [
+        r"gold: \frac{1}{2}",
+        r"answer (the last \boxed{}): \;0.5",
+        r"normalised: \frac{1}{2} against 0.5",
+        "number: equal (the same)",
+    ]
 
 
 @pytest.mark.parametrize(

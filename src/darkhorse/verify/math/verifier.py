@@ -12,6 +12,7 @@ from darkhorse.tasks.task import Task
 from darkhorse.verify.math import qwen
 from darkhorse.verify.math.extraction import Found, gold_answer, lenient_answer, strict_answer
 from darkhorse.verify.math.ladder import Decision, check_gold, decide
+from darkhorse.verify.math.normalise import normalise
 from darkhorse.verify.math.undone import left_undone
 from darkhorse.verify.registry import Context, register
 from darkhorse.verify.truths import read_truth
@@ -116,6 +117,7 @@ class MathVerifier:
         if strict and left_undone(gold, answer):
             steps.append("strict: the gold is a number and the answer is arithmetic")
             return Scored(0.0, "The answer leaves the arithmetic undone.", detail)
+        steps.append(f"normalised: {normalise(gold)[:_SHOWN]} against {normalise(answer)[:_SHOWN]}")
         decision = decide(gold, answer)
         steps.append(_step(decision))
         if decision.outcome == "costly":
