@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
@@ -13,7 +12,7 @@ from typing import Any, TypeAlias
 from darkhorse.sandbox import archive
 from darkhorse.sandbox.checkers import same_output, same_value
 from darkhorse.sandbox.languages import Toolchain
-from darkhorse.sandbox.outcomes import CLAIMS, account, ending, explain, text
+from darkhorse.sandbox.outcomes import CLAIMS, account, ending, explain, shown, text
 from darkhorse.sandbox.pool import Execution, Pool, PoolError, Work
 from darkhorse.sandbox.programs import Compiler, Program
 from darkhorse.sandbox.protocol import (
@@ -31,7 +30,6 @@ from darkhorse.sandbox.protocol import (
 )
 from darkhorse.sandbox.values import Unserialisable, plain
 
-_SHOWN_CHARACTERS = 120
 _FILES_BYTES = 32 << 20
 _MOST_IN_SERIES, _FEWEST_IN_SERIES, _GROWTH = 50, 3, 4
 _FOUND: dict[Any, Status] = {
@@ -173,7 +171,7 @@ class Judge:
                 await self._check(request, outcome, test.stdin, outcome.stdout, test.expected)
             elif not same_output(outcome.stdout, test.expected, request.checker):
                 outcome.status = "wrong_answer"
-                outcome.message = f"printed {_show(outcome.stdout)}, expected {_show(test.expected)}"
+                outcome.message = f"printed {shown(outcome.stdout)}, expected {shown(test.expected)}"
         return outcome
 
     async def _call(
@@ -189,7 +187,7 @@ class Judge:
                 await self._check(request, outcome, test.args, value, test.expected)
             elif not same_value(value, test.expected, request.checker):
                 outcome.status = "wrong_answer"
-                outcome.message = f"returned {_show(value)}, expected {_show(test.expected)}"
+                outcome.message = f"returned {shown(value)}, expected {shown(test.expected)}"
         return outcome
 
     async def _check(self, request: JudgeRequest, outcome: TestOutcome, given: Any, actual: Any, expected: Any) -> None:
@@ -201,7 +199,7 @@ class Judge:
         status, message, agrees = _returned(execution, limits)
         if status != "accepted" or type(agrees) is not bool:
             outcome.status = "infrastructure_error"
-            outcome.message = f"the checker failed: {message or f'it returned {_show(agrees)}, not True or False'}"
+            outcome.message = f"the checker failed: {message or f'it returned {shown(agrees)}, not True or False'}"
         elif not agrees:
             outcome.status, outcome.message = "wrong_answer", "the checker did not accept it"
 
@@ -299,8 +297,3 @@ def _files(request: ExecuteRequest) -> dict[str, bytes]:
     if sum(map(len, files.values())) > _FILES_BYTES:
         raise BadRequest(f"files: together more than {_FILES_BYTES >> 20} MiB")
     return files
-
-
-def _show(value: Any) -> str:
-    shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else repr(value)
-    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[: _SHOWN_CHARACTERS - 1] + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import Any
 
@@ -10,6 +11,7 @@ from darkhorse.sandbox.protocol import RunLimits, Status
 
 CLAIMS: dict[Any, Status] = {"memory": "memory_limit", "compile": "compile_error"}
 """What the harness calls a failure that is not a plain error, to its status."""
+_SHOWN_CHARACTERS = 120
 _OUT_OF_MEMORY = (b"std::bad_alloc", b"heap out of memory", b"java.lang.OutOfMemoryError", b"memory allocation of")
 """What runtimes write when they get no more memory."""
 
@@ -69,6 +71,12 @@ def explain(execution: Execution, status: Status) -> str:
 def text(value: Any) -> str:
     """A text of a hostile process as one that can be sent on; empty for anything else."""
     return value.encode(errors="replace").decode()[:1_000] if type(value) is str else ""
+
+
+def shown(value: Any) -> str:
+    """A value in a message, cut where it gets long."""
+    whole = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else repr(value)
+    return whole if len(whole) <= _SHOWN_CHARACTERS else whole[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _signal_name(number: int) -> str:
