@@ -64,6 +64,14 @@ def _values() -> list[Attack]:
     return [Attack(f"value_{name}", source, CALLS) for name, source in bodies.items()]
 
 
+FORGED = """
+import gc, json, os
+def record(status):
+    nonce = next((o["nonce"] for o in gc.get_objects() if type(o) is dict and "nonce" in o and "mode" in o), "")
+    return json.dumps({"nonce": nonce, "status": status, "value": 0})
+"""
+
+
 def _insides() -> list[Attack]:
     """Attempts to find the answers, or to change how answers are compared, from within the process."""
     bodies = {
@@ -93,6 +101,12 @@ def _insides() -> list[Attack]:
         "channel": "import os\ndef add(a, b):\n    for fd in range(3, 40):\n"
         '        try: os.write(fd, b\'\\0\\0\\0\\x10{"ok": 3, "a": 1}\')\n        except OSError: pass\n    return 0',
         "channel_closed": "import os\ndef add(a, b):\n    os.closerange(3, 64)\n    return 3",
+        "noise": "import os\ndef add(a, b):\n    os.write(3, b'x\\n' * (1 << 20))\n    return 0",
+        "many_records": FORGED + "os.write(3, (record('ok') + '\\n').encode() * 20_000)\ndef add(a, b): return 0",
+        "claim_list": FORGED + "os.write(3, record([]).encode())\nos._exit(1)",
+        "claim_dict": FORGED + "os.write(3, record({}).encode())\nos._exit(0)",
+        "claim_number": FORGED + "os.write(3, record(1).encode())\nos._exit(0)",
+        "stop_iteration": "def add(a, b): raise StopIteration",
         "pickled": "class X:\n    def __reduce__(s): return (int, (3,))\ndef add(a, b): return X()",
     }
     return [Attack(f"inside_{name}", source, CALLS) for name, source in bodies.items()]
@@ -151,6 +165,16 @@ def _system() -> list[Attack]:
         "idle_the_first": "import os; os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))",
         "pin_the_first": "import os; os.sched_setaffinity(1, {0})",
         "new_session": "import os; os.setsid()",
+        "signal_by_owner": "import fcntl; fcntl.fcntl(0, fcntl.F_SETOWN, 1)",
+        "signal_of_choice": "import fcntl; fcntl.fcntl(0, fcntl.F_SETSIG, 9)",
+        "lease": "import fcntl; fcntl.fcntl(open('x', 'w'), fcntl.F_SETLEASE, fcntl.F_WRLCK)",
+        "pipe_of_a_megabyte": "import fcntl, os; fcntl.fcntl(os.pipe()[0], fcntl.F_SETPIPE_SZ, 1 << 20)",
+        "outlive_parent": "import ctypes\nif ctypes.CDLL(None).prctl(1, 0, 0, 0, 0): raise OSError",
+        "mark_folder": "import os; os.setxattr('.', 'user.x', b'1')",
+        "flag_folder": "import fcntl, os; fcntl.ioctl(os.open('.', 0), 0x40086602, b'\\x40' + bytes(7))",
+        "watch_files": "import ctypes\nif ctypes.CDLL(None).inotify_init1(0) < 0: raise OSError",
+        "many_timers": "import ctypes\nfor _ in range(1000):\n"
+        "    if ctypes.CDLL(None).timer_create(0, None, ctypes.byref(ctypes.c_long())): raise OSError",
         "disk_full": "for i in range(40): open(str(i), 'wb').write(b'x' * (8 << 20))",
         "inodes": "for i in range(20000): open(str(i), 'w').close()",
         "big_file": "open('x', 'wb').write(b'x' * (17 << 20))",
@@ -211,6 +235,11 @@ def _shells() -> list[Attack]:
                "cpp"),
         Attack("cpp_does_not_compile", "int main(){return x;}", ("stdin",), ("compile_error",), "cpp"),
         Attack("cpp_includes_secret", "#include \"/etc/passwd\"\nint main(){}", ("stdin",), ("compile_error",), "cpp"),
+        Attack("java_name_too_long_for_a_file", f"public class {'A' * 300} {{}}", ("stdin",), ("compile_error",), "java"),
+        Attack("java_name_too_long_for_a_command", "class Main { /* class " + "A" * 200_000
+               + " */ public static void main(String[] a) { } }", ("stdin",), WRONG, "java"),
+        Attack("c_large_program", "char x[62 << 20] = {1};\nint main(void) { return x[0]; }", ("stdin",),
+               ("compile_error", *FAILS), "c"),
         Attack("js_spin", "for(;;);", ("stdin",), STUCK, "javascript"),
         Attack("js_process", "require('child_process').execSync('true');console.log(3)", ("stdin",), FAILS, "javascript"),
         Attack("js_read_out", "console.log(require('fs').readFileSync('/etc/passwd','utf8'))", ("stdin",), FAILS,
@@ -247,6 +276,15 @@ LEGITIMATE = [
     Attack("signals", "import signal\nsignal.signal(signal.SIGALRM, lambda *a: None)\nsignal.setitimer(signal.ITIMER_REAL, 0.01)\n"
            "print(sum(map(int, input().split())))"),
     Attack("kills_itself_not", "import os, signal\nos.kill(os.getpid(), 0)\nprint(sum(map(int, input().split())))"),
+    Attack("open_pool", "from concurrent.futures import ThreadPoolExecutor\nfrom operator import add\n"
+           "pool = ThreadPoolExecutor(2)\nprint(pool.submit(add, *map(int, input().split())).result())"),
+    Attack("device_of_input", "print(sum(map(int, open('/dev/stdin').read().split())), file=open('/dev/stdout', 'w'))"),
+    Attack("larger_stack", "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (resource.RLIM_INFINITY,) * 2)\n"
+           "print(sum(map(int, input().split())))"),
+    Attack("own_file", "import os\nprint(sum(map(int, input().split())), os.path.dirname(os.path.abspath(__file__))[:0])"),
+    Attack("streams_restored", "import io, sys\nsys.stdout = io.StringIO()\nprint('no')\nsys.stdout = sys.__stdout__\n"
+           "sys.__stdout__.write(str(sum(map(int, sys.__stdin__.read().split()))))"),
+    Attack("bash_devices", "read a b < /dev/stdin; echo $((a+b)) > /dev/stdout; cat <(true)", language="bash"),
     Attack("bash", "read a b; echo $((a+b)) | cat", language="bash"),
     Attack("cpp", "#include <bits/stdc++.h>\nint main(){int a,b;std::cin>>a>>b;std::cout<<a+b<<'\\n';}", language="cpp"),
 ]  # fmt: skip

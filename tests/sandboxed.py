@@ -32,8 +32,18 @@ def asserting(code: str) -> dict[str, Any]:
     return {"type": "assert", "code": code}
 
 
+_START = "import sys; from darkhorse.sandbox.server import main; main(sys.argv[1:])"
+_START_WITHOUT_NAMESPACES = (
+    "from darkhorse.sandbox import pool\n"
+    "pool._BOOT = pool._BOOT.replace('zygote.main(', 'zygote.namespaces.enter = dict; zygote.main(')\n" + _START
+)
+
+
 class OrdinaryServer:
     """A sandbox server run by a user without privileges; for tests that run as root.
+
+    Args:
+        namespaces: whether it may make any; without them it runs at `standard`.
 
     Raises:
         LookupError: if there is no interpreter that such a user can start; says why.
@@ -41,12 +51,14 @@ class OrdinaryServer:
 
     USER = 54_321
 
-    def __init__(self) -> None:
+    def __init__(self, namespaces: bool = True) -> None:
         found = (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
         python = next((path for path in found if self._starts(path)), None)
         if python is None:
             raise LookupError("no interpreter that an ordinary user can start has the packages of this one")
-        command = [python, "-m", "darkhorse.sandbox.server", "--port", "0", "--workers", "2", "--isolation", "full"]
+        level = "full" if namespaces else "standard"
+        start = _START if namespaces else _START_WITHOUT_NAMESPACES
+        command = [python, "-c", start, "--port", "0", "--workers", "2", "--isolation", level]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **self._options())
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().removeprefix(READY).strip()

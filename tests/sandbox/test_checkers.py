@@ -76,6 +76,11 @@ def test_the_rule_of_livecodebench(actual: str, expected: str, agree: bool) -> N
 def test_ways_to_compare_values() -> None:
     assert value([0.1 + 0.2, {"a": 1}], [0.3, {"a": 1.0}], "numeric") and not value(0.1 + 0.2, 0.3)
     assert not value(True, 1.0000000001, "numeric") and not value(10**400, 10**401, "numeric")
+    assert output("1000001", "1000000.5", "numeric") and not output("1000001", "1000000", "numeric")
+    assert value(1000001, 1000000.5, "numeric") and not value(1000001, 1000000, "numeric")
+    assert value([{"a": [1]}, 2, True], [True, 2.0, {"a": [1.0]}], "unordered_lines")
+    assert not value([1], [True], "unordered_lines") and not value([1, 2, 2], [1, 2], "unordered_lines")
+    assert value([*range(50_000)], [*range(50_000)][::-1], "unordered_lines")
     assert value([[2], [1]], [[1], [2]], "unordered_lines") and not value([1, 1], [1, 2], "unordered_lines")
 
 

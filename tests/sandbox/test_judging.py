@@ -237,6 +237,9 @@ assert LIMIT == 7
         ("import os\ndef f(): os._exit(0)", "assert f() == 2", "runtime_error"),
         ("import os\nos._exit(0)", "assert f() == 2", "runtime_error"),
         ("def f(): raise SystemExit(0)", "assert f() == 2", "runtime_error"),
+        ("def f(x): raise StopIteration", "assert all(map(lambda x: f(x) == 2, [1]))", "runtime_error"),
+        ("class math: isclose = lambda *a: True\ndef f(): return 1", "assert math.isclose(f(), 2)", "wrong_answer"),
+        ("import types\nm = types.ModuleType('winreg')", "assert m.sqrt(4) == 2", "runtime_error"),
         ("def f(): return 2", "assert f( == 2", "infrastructure_error"),
         ("def f(): return 2", "import nothing_of_that_name", "infrastructure_error"),
     ],
@@ -251,6 +254,48 @@ def test_built_in_names_are_the_programs_only_on_demand(judge: Judge) -> None:
     source = "def sum(a, b): return 3\ndef len(x): return 7\ndef f(x, kind): return kind(x)"
     assert judge(source, {**asserting("assert sum(1, 2) == 3"), "names": ["sum"]}).accepted
     assert judge(source, asserting("assert len([1]) == 1\nassert f('3', int) == 3")).accepted
+
+
+def test_tests_meet_objects_as_python_has_them(judge: Judge) -> None:
+    nodes = "class Node:\n    def __init__(s, v, n=None): s.v, s.n = v, n\ndef f(): return Node(1, Node(2))"
+    assert judge(nodes, asserting("node, n = f(), 0\nwhile node:\n    node, n = node.n, n + 1\nassert n == 2")).accepted
+    linked = asserting("assert f(ListNode(1, ListNode(2))).val == 2")
+    assert judge("def f(head): return head.next", linked).accepted
+    own = "class ListNode:\n    def __init__(s, val=0, next=None): s.val, s.next = val, next\n"
+    assert judge(own + "def f(head): return head.next", linked).accepted
+    queue = asserting("import collections\nd = collections.deque()\nf(d)\nassert list(d) == [1]")
+    assert judge("def f(d): d.append(1)", queue).accepted
+    named = asserting("assert datetime.strptime('2024', '%Y').year == 2024")
+    assert judge("from datetime import datetime", named).accepted
+
+
+def test_numpy(judge: Judge) -> None:
+    pytest.importorskip("numpy")
+    source = "import numpy as np\ndef f(): return np.int64(3), [np.float64(0.5), np.array([1, 2])]"
+    options: dict[str, Any] = {"language": "python-numpy", "limits": RunLimits()}
+    assert judge(source, call(expected=[3, [0.5, [1, 2]]]), **options).accepted
+    pointer = "{'shape': (3,), 'typestr': '<f8', 'data': (8, False), 'version': 3}"
+    hostile = f"class X:\n    @property\n    def __array_interface__(s): return {pointer}\ndef f(): return X()"
+    test = asserting("import numpy as np\nassert np.allclose(f(), [1, 2, 3])")
+    assert judge(hostile, test, **options).status == "runtime_error"
+
+
+def test_large_values_are_compared_and_not_sent_back(judge: Judge) -> None:
+    result = judge("def f(): return [[]] * 100_000", call(expected=[[]] * 100_000), limits=RunLimits())
+    assert result.accepted and result.tests[0].value is None
+
+
+def test_a_bad_answer_is_not_a_bad_checker(judge: Judge) -> None:
+    source = "def check(input, actual, expected):\n    return int(actual) == int(expected)"
+    checker = {"name": "program", "source": source}
+    assert judge("print('x')", text("", "3"), checker=checker).status == "wrong_answer"
+    assert judge("print('x')", text("", "y"), checker=checker).status == "infrastructure_error"
+
+
+def test_a_compiler_that_says_much_has_compiled(judge: Judge) -> None:
+    source = "#include <stdio.h>\n" + "#warning nothing\n" * 400 + 'int main() { printf("3"); }'
+    result = judge(source, text("", "3"), language="c", limits=RunLimits())
+    assert result.accepted and result.compile is not None and len(result.compile.output) > 10_000
 
 
 def test_checkers(judge: Judge) -> None:

@@ -71,7 +71,7 @@ def read_some(folder: str, names: list[str]) -> dict[str, bytes]:
 
 def _read(folder: str, name: str, most: int) -> bytes | None:
     *parents, last = name.split("/")
-    fd = os.open(folder, os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for part in parents:
             inner = os.open(part, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)

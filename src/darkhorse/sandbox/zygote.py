@@ -115,7 +115,7 @@ class _ForkServer:
         whose = "other_user" if uid is not None else "user_namespace"
         report["identity"] = report.get(whose, "absent")
         self._active = frozenset(layer for layer, state in report.items() if state == "active")
-        hides_files = uid is not None or report["private_root"] == "active"  # those of the server's user
+        hides_files = uid is not None or report.get("private_root") == "active"  # those of the server's user
         self._freedom = Freedom(attributes=hides_files)
         self._series = replace(self._freedom, processes=True, signals=True, memory_files=True)
         narrower = seccomp.prepare(self._freedom, within=self._series)
@@ -320,7 +320,7 @@ class _ForkServer:
                     return False
                 readable, _, _ = select.select([control, *exited], [], [], left if exited else min(left, _POLL_S))
                 if control in readable:  # nothing is sent during a run: the server hung up
-                    self._kill_all()
+                    self._reap_all(pid, None)
                     os._exit(0)
                 if readable or (not exited and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
                     return True
