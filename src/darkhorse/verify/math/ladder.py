@@ -23,6 +23,18 @@ from darkhorse.verify.math.units import DEGREE, Unit, factors, has_variable, spl
 Outcome = Literal["equal", "different", "gold_unreadable", "answer_unreadable", "costly"]
 _BARE_LOG = re.compile(r"\blog(?![A-Za-z_]|\s*_)")
 _REMEMBERED = 2_048
+_SOMETHING = r"\aleph"  # stands for a name nobody reads
+_MAX_NAME = 100
+_COMPUTES = re.compile(
+    r"[<>!?@#;:&\"`~+*/=]|\\(?:not|lnot|neg|sim|ne|neq|n?exists|forall|[LR]ight|[lr]ightarrow|to|implies|iff|[lg]e|[lg]t"
+    r"|approx|equiv|(?:not)?in|times|cdot|div|d?frac|pm|mp|sum|prod|int|lim|sqrt|[A-Z]\w*arrow)(?![A-Za-z])|\\[^A-Za-z]"
+)
+_QUALIFIES = re.compile(
+    r"\b(?:not|no|never|nor|neither|either|or|and|if|then|else|unless|when|until|than|maybe|perhaps|possibly|probably"
+    r"|might|could|false|wrong|wait|but|guess|except|least|most|more|less|about|approximately|twice|half|times|minus|plus"
+    r"|square|cube|double|triple)\b|n't\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,19 @@ def _compare(gold: str, answer: str, build: Builder) -> Decision:
         return sound if sound.outcome != "equal" else Decision("answer_unreadable", rung, str(error))
 
 
+def _is_name(text: str) -> bool:
+    """Whether this names a quantity in words or symbols, rather than computing, denying or listing something."""
+    if len(text) > _MAX_NAME or not text.strip() or _COMPUTES.search(text) or _QUALIFIES.search(text):
+        return False
+    depth = 0
+    for position, character in enumerate(text):
+        depth += (character in "({[") - (character in ")}]")
+        before = text[position - 1] if position else " "
+        if depth < 0 or (depth == 0 and (character in ",-" or (character.isdigit() and not before.isalnum() and before != "_"))):
+            return False
+    return depth == 0
+
+
 @functools.lru_cache(_REMEMBERED)
 def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value, Unit]:
     """An answer's text, value and unit; of `name = value` with a name nobody reads, the value's."""
@@ -106,11 +131,10 @@ def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value,
     try:
         value = parse(body, build)
     except Unreadable:
-        head, equals, tail = body.rpartition("=")
-        if not equals or not tail.strip() or head.rstrip()[-1:] in "<>!:" or head.count("{") != head.count("}"):
+        head, equals, body = body.partition("=")
+        if not equals or not _is_name(head):
             raise
-        body = tail
-        value = parse(body, build)
+        value = parse(f"{_SOMETHING} = {body}", build)
     if build.thorough:
         from darkhorse.verify.math.algebra import worked_out
 
