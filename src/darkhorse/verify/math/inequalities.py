@@ -38,8 +38,11 @@ def real_set(value: Value) -> RealSet | None:
         known = [part for part in parts if part is not None]
         if len(known) < len(parts):
             return None
+        both = functools.reduce(RealSet.intersection, known)
         either = RealSet.of(*(interval for part in known for interval in part.parts))
-        return either if either != REALS else functools.reduce(RealSet.intersection, known)  # "x > 1 and x < 2"
+        if value.word == "and" and any(isinstance(item, Relation) for item in value.items):
+            return both
+        return either if value.word == "or" or either != REALS else both  # "x > 1, x < 2"
     if len(value.items) == 2:
         low, high = _endpoint(value.items[0]), _endpoint(value.items[1])
         if low is not None and high is not None and low.value <= high.value:

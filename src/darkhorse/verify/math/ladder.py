@@ -18,7 +18,7 @@ from darkhorse.verify.math.numbers import most_decimals
 from darkhorse.verify.math.numeric import Undecidable, has_value
 from darkhorse.verify.math.parser import parse
 from darkhorse.verify.math.tree import Collection, Expr, TooCostly, Unreadable, Value
-from darkhorse.verify.math.units import DEGREE, Unit, factors, has_variable, split_unit
+from darkhorse.verify.math.units import DEGREE, RADIAN, Unit, factors, has_variable, split_unit
 
 Outcome = Literal["equal", "different", "gold_unreadable", "answer_unreadable", "costly"]
 _BARE_LOG = re.compile(r"\blog(?![A-Za-z_]|\s*_)")
@@ -26,7 +26,7 @@ _REMEMBERED = 2_048
 _SOMETHING = r"\aleph"  # stands for a name nobody reads
 _MAX_NAME = 100
 _COMPUTES = re.compile(
-    r"[<>!?@#;:&\"`~+*/=]|\\(?:not|lnot|neg|sim|ne|neq|n?exists|forall|[LR]ight|[lr]ightarrow|to|implies|iff|[lg]e|[lg]t"
+    r"[<>!?@#;:&\"`~+*/=]|\\(?:not|lnot|neg|sim|ne|neq|n?exists|forall|[lr]ightarrow|to|implies|iff|[lg]e|[lg]t"
     r"|approx|equiv|(?:not)?in|times|cdot|div|d?frac|pm|mp|sum|prod|int|lim|sqrt|[A-Z]\w*arrow)(?![A-Za-z])|\\[^A-Za-z]"
 )
 _QUALIFIES = re.compile(
@@ -154,8 +154,8 @@ def _equal(gold: tuple[str, Value, Unit], answer: tuple[str, Value, Unit], build
         elif isinstance(gold_value, Expr) and isinstance(answer_value, Expr):
             candidates.append((_times(gold_value, gold_factor, build), _times(answer_value, answer_factor, build)))
     if isinstance(gold_value, Expr) and isinstance(answer_value, Expr):
-        dimensions = gold_unit.dimension and answer_unit.dimension
-        if (gold_unit is DEGREE) != (answer_unit is DEGREE) and not dimensions:
+        dimensions = {gold_unit.dimension, answer_unit.dimension}
+        if (gold_unit is DEGREE) != (answer_unit is DEGREE) and dimensions & {"", RADIAN.dimension}:
             degree = build.divide(building.PI, number(180))
             if gold_unit is DEGREE:
                 candidates.append((build.mul(gold_value, degree), answer_value))

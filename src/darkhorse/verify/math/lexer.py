@@ -38,7 +38,7 @@ _SAME_AS = {
 
 @dataclass(frozen=True)
 class Token:
-    """`kind` is row, environment, and (a separator in words), command, number, name, letter, operator or end."""
+    """`kind` is row, environment, `and` or `or` (separators in words, their text is `;`), command, number, name, letter, operator or end."""
 
     kind: str
     text: str
@@ -69,7 +69,7 @@ def tokenize(text: str) -> list[Token]:
         if kind == "word":
             if tokens and tokens[-1].text in (",", ";"):
                 tokens.pop()  # "a, b, and c" is one list
-            tokens.append(Token("and", ";"))
+            tokens.append(Token(word, ";"))
         elif kind == "environment":
             tokens.append(Token(kind, word.replace(" ", "")))
         elif word in _SAME_AS:

@@ -59,14 +59,16 @@ def parse(text: str, build: Builder) -> Value:
 
 class _Parser(Atoms):
     def statement(self) -> Value:
-        groups = [self.items()]
-        while self.take(";"):
+        groups, words = [self.items()], set()
+        while self.peek() == ";":
+            words.add(self.next().kind)
             groups.append(self.items())
         if len(groups) > 1 and all(len(group) == len(groups[0]) > 1 for group in groups):
             items: list[Value] = [Collection("", "", tuple(group)) for group in groups]
         else:
             items = [item for group in groups for item in group]
-        return items[0] if len(items) == 1 else Collection("", "", tuple(items))
+        word = words.pop() if len(words) == 1 and len(items) == len(groups) else ""
+        return items[0] if len(items) == 1 else Collection("", "", tuple(items), word if word in ("and", "or") else "")
 
     def items(self) -> list[Value]:
         items = self.both_signs()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -60,11 +60,13 @@ class Collection:
         opening: `(`, `[`, `{`, or empty for a bare list. French `]a,b[` is stored as `(`, `)`.
         closing: the matching bracket.
         items: in the order written.
+        word: `and` or `or` where only that word joins the items of a bare list.
     """
 
     opening: str
     closing: str
     items: tuple[Value, ...]
+    word: str = field(default="", compare=False)
 
     @property
     def ordered(self) -> bool:
