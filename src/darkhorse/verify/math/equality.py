@@ -46,8 +46,10 @@ class Equality:
         """
         if isinstance(gold, Expr) and isinstance(answer, Expr):
             return self._numbers(gold, answer)
+        gold, answer = _spread(gold, answer), _spread(answer, gold)
         if isinstance(gold, Table) or isinstance(answer, Table):
-            return self._tables(_table(gold, answer), _table(answer, gold))
+            first, second = _unnamed(gold), _unnamed(answer)
+            return self._tables(_table(first, second), _table(second, first))
         if isinstance(gold, Ratio) or isinstance(answer, Ratio):
             return _ratios(gold, answer)
         if _is_set(gold) or _is_set(answer):
@@ -201,6 +203,19 @@ def _assigned(value: Value) -> tuple[Value, Value] | None:
     if len(value.sides) == 2 and isinstance(value.sides[1], Expr) and value.sides[1].name is not None:
         return value.sides[1], value.sides[0]
     return None
+
+
+def _spread(value: Value, beside: Value) -> Value:
+    """`(x, y) = (1, 2)` as `x = 1, y = 2`, beside a list of equations."""
+    if not isinstance(value, Relation) or value.operators != ("=",) or not isinstance(beside, Collection):
+        return value
+    names, values = value.sides
+    if not all(isinstance(item, Relation) for item in beside.items) or not isinstance(names, Collection):
+        return value
+    if not is_quantity(names) or not isinstance(values, Collection) or len(names.items) != len(values.items):
+        return value
+    pairs = zip(names.items, values.items, strict=True)
+    return Collection("", "", tuple(Relation((name, item), ("=",)) for name, item in pairs))
 
 
 def is_quantity(value: Value) -> bool:

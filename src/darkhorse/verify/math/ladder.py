@@ -14,7 +14,7 @@ from darkhorse.verify.math.building import Builder, number
 from darkhorse.verify.math.equality import Equality
 from darkhorse.verify.math.fast import decide_fast
 from darkhorse.verify.math.normalise import normalise
-from darkhorse.verify.math.numbers import most_decimals
+from darkhorse.verify.math.numbers import as_number, most_decimals, read_number
 from darkhorse.verify.math.numeric import Undecidable, has_value
 from darkhorse.verify.math.parser import parse
 from darkhorse.verify.math.tree import Collection, Expr, TooCostly, Unreadable, Value
@@ -67,14 +67,17 @@ def decide(gold: str, answer: str, thorough: bool = False) -> Decision:
     if fast is not None:
         equal, rung = fast
         return Decision("equal" if equal else "different", rung, "the same" if equal else "not the same")
-    different = None
-    for base in (None, 10) if _BARE_LOG.search(gold) or _BARE_LOG.search(answer) else (None,):
-        decision = _compare(gold, answer, Builder(thorough, base))
+    bases = (None, 10) if _BARE_LOG.search(gold) or _BARE_LOG.search(answer) else (None,)
+    readings = [(gold, answer, base) for base in bases]
+    scientific = as_number(gold), as_number(answer)
+    if scientific != (gold, answer):
+        readings.append((*scientific, None))
+    decision = Decision("different")
+    for first, second, base in readings:
+        decision = _compare(first, second, Builder(thorough, base))
         if decision.outcome != "different":
-            return decision
-        different = different or decision
-    assert different is not None
-    return different
+            break
+    return decision
 
 
 def check_gold(gold: str, thorough: bool = False) -> Decision:
@@ -144,6 +147,10 @@ def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value,
 
 def _equal(gold: tuple[str, Value, Unit], answer: tuple[str, Value, Unit], build: Builder) -> bool:
     (gold_text, gold_value, gold_unit), (answer_text, answer_value, answer_unit) = gold, answer
+    if isinstance(gold_value, Collection) and isinstance(answer_value, Expr) and (plain := read_number(gold_text)):
+        gold_value = number(plain.value)  # 1,000,000 beside 10^6
+    if isinstance(answer_value, Collection) and isinstance(gold_value, Expr) and (plain := read_number(answer_text)):
+        answer_value = number(plain.value)
     equality = Equality(most_decimals(gold_text), most_decimals(answer_text))
     rational = gold_value.rational if isinstance(gold_value, Expr) else None
     pairs = factors(gold_unit, answer_unit, rational is not None and abs(rational) < 1)

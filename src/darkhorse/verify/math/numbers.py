@@ -15,7 +15,7 @@ _DECIMAL = re.compile(
     rf"([-+]?)\s*({_UNSIGNED})\s*"
     r"(?:(?:[eE]|(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*)\{?\s*([-+]?\d{1,3})\s*\}?)?"
 )
-_PRODUCT_WITH_E = re.compile(r"[-+]?\d+e-\d")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
+_PRODUCT_WITH_E = re.compile(r"([-+]?\d+)e(-\d)")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
 _NUMERAL_NAMES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
@@ -103,6 +103,12 @@ def _read_fraction(text: str) -> Number | None:
         return None
     value = int(whole) + Fraction(numerator, denominator)
     return Number(-value if sign == "-" else value)
+
+
+def as_number(text: str) -> str:
+    """`3e-2` as `3.0e-2`, which is a number beyond doubt; anything else as it is."""
+    match = _PRODUCT_WITH_E.fullmatch(text.strip())
+    return f"{match[1]}.0e{match[2]}" if match else text
 
 
 def most_decimals(text: str) -> int:
