@@ -406,9 +406,11 @@ class Atoms(ABC):
         self.expect("d")
         return self.build.accumulate(kind, body, self.next().text, low, high)
 
-    def matrix(self) -> Table:
+    def matrix(self) -> Value:
         r"""`\begin{pmatrix} a & b \\ c & d \end{pmatrix}`."""
         name = self.next().text[7:-1]
+        if name == "cases":
+            return self.cases()
         if name not in _MATRICES:
             raise Unreadable(f"the environment {name[:20]} is not supported")
         if name == "array" and self.peek() == "{":
@@ -426,3 +428,25 @@ class Atoms(ABC):
             if not row_ended:
                 raise Unreadable("a matrix that does not close")
             rows.append([])
+
+    def cases(self) -> Collection:
+        r"""`\begin{cases} ... \end{cases}`: a list of equations, or values each with the condition it holds under."""
+        rows: list[Value] = []
+        while self.peek() != r"\end{cases}":
+            value = self.relation()
+            self.take(",")
+            if self.take("&"):
+                condition = (
+                    symbol("otherwise")
+                    if self.peek() in ("&", r"\end{cases}") or self.kind() == "row"
+                    else self.relation()
+                )
+                value = Collection("(", ")", (value, condition))
+            rows.append(value)
+            if self.kind() == "row":
+                self.next()
+            elif self.peek() != r"\end{cases}":
+                raise Unreadable("cases that do not close")
+        self.next()
+        piecewise = any(isinstance(row, Collection) for row in rows)
+        return Collection("cases" if piecewise else "", "", tuple(rows))

@@ -34,7 +34,9 @@ _REJECTED = re.compile(
     r"(?:\s*,|\s+(?:and|but))?\s+(?:not|rather than|instead of)\s+[$\\(-]{0,3}[^\s.]{1,40}\s*[.!]?\s*\Z", re.IGNORECASE
 )
 _YES_OR_NO = re.compile(r"(?:yes|no|true|false)\b", re.IGNORECASE)
-_DENIED_BOX = re.compile(r"(?:\b(?:not|never|cannot be)|n't(?: be)?)(?: equal(?: to)?)?:?\s*[$*(\\\[]{0,4}\s*\Z", re.IGNORECASE)
+_DENIED_BOX = re.compile(
+    r"(?:\b(?:not|never|cannot be)|n't(?: be)?)(?: equal(?: to)?)?:?\s*[$*(\\\[]{0,4}\s*\Z", re.IGNORECASE
+)
 _TRAILER = re.compile(r"\s*I hope (?:it|this) is correct\W*\Z", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<!\d)[.;!?](?=\s|\Z)|(?<=\d)[.;!?](?=\s+[A-Z]|\s*\Z)|\n|<\|")
 _COUNTED = re.compile(

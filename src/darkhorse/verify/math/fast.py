@@ -9,12 +9,15 @@ from darkhorse.verify.math.numbers import NUMERALS, Number, read_number, spelled
 from darkhorse.verify.math.units import Unit, factors, has_variable, split_unit
 
 _TIME = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
+_HALVES = {"morning": (0,), "afternoon": (12,)}
 _WORDS = re.compile(r"[A-Za-z ,.'\-]+")
 _CHOICE = re.compile(r"\(?([A-J])\)?")
 _CHOICE_AND_MORE = re.compile(r"(?:\(([A-J])\)|([A-J])[).:])\s*(\S.*)")
 _ARTICLE = re.compile(r"\A\s*(?:an?|the)\s+", re.IGNORECASE)
 _CHOICES = re.compile(r"[A-J](?:\s*,?\s*[A-J]){1,9}")
-_OPTION = re.compile(r"\A\s*(?:the )?(?:(?:correct )?(?:answer|option|choice)(?: is)?:?\s*)+(?=\(?[A-J]\b)", re.IGNORECASE)
+_OPTION = re.compile(
+    r"\A\s*(?:the )?(?:(?:correct )?(?:answer|option|choice)(?: is)?:?\s*)+(?=\(?[A-J]\b)", re.IGNORECASE
+)
 _WORDS_AND_NUMBERS = re.compile(r"[A-Za-z0-9 ,.'\-]+")
 _OTHER_CHOICE = re.compile(r"\b(?:or|and|[A-J])\b")
 _BASE = re.compile(r"\(?([0-9A-Za-z]{1,200}?)\)?(?:_\s*\{?\s*\(?|\s+\(?base[ -]?)\s*(?:base )?(\w{1,7})\s*\)?\s*\}?")
@@ -46,7 +49,8 @@ def decide_fast(gold: str, answer: str) -> tuple[bool, str] | None:
         return chosen, "text"
     gold_body, gold_unit = split_unit(gold)
     answer_body, answer_unit = split_unit(answer, letters=not has_variable(gold_body))
-    gold_time, answer_time = _minutes(gold_body, gold_unit), _minutes(answer_body, answer_unit)
+    halved = bool({gold_unit.dimension, answer_unit.dimension} & _HALVES.keys())
+    gold_time, answer_time = _minutes(gold_body, gold_unit, halved), _minutes(answer_body, answer_unit, halved)
     if gold_time is not None and answer_time is not None and ":" in gold_body + answer_body:
         return bool(gold_time & answer_time), "text"
     gold_number, answer_number = read_number(gold_body), read_number(answer_body)
@@ -93,17 +97,20 @@ def _phrase(text: str) -> str | None:
     return re.sub(r"[\s,.]+", " ", plain).strip().casefold() if starts and not named else None
 
 
-def _minutes(text: str, unit: Unit) -> frozenset[int] | None:
-    """The minutes since midnight that a clock time can mean; without am or pm an hour up to 12 is either."""
+def _minutes(text: str, unit: Unit, halved: bool) -> set[int] | None:
+    """The minutes since midnight that a clock time can mean, None if it is no clock time.
+
+    Args:
+        text, unit: `3:45` or, with `am` or `pm`, also `3`.
+        halved: whether one of two times says am or pm, so that the other may mean either.
+    """
     match = _TIME.fullmatch(text)
-    hour_alone = re.fullmatch(r"1?\d", text) if unit.dimension in ("morning", "afternoon") else None
-    if match is None and hour_alone is None:
+    if match is None and not (unit.dimension in _HALVES and re.fullmatch(r"1?\d", text)):
         return None
     hour, minute = (int(part) for part in match.groups()) if match else (int(text), 0)
-    halves = {"morning": (0,), "afternoon": (12,)}.get(unit.dimension, (0, 12))
-    if hour > 12 or hour == 0:
-        return frozenset((60 * (hour % 24) + minute,)) if 12 not in halves or len(halves) == 2 or hour > 12 else frozenset()
-    return frozenset(60 * (hour % 12 + half) + minute for half in halves)
+    if not halved or not 1 <= hour <= 12:
+        return {60 * (hour % 24) + minute}
+    return {60 * (hour % 12 + half) + minute for half in _HALVES.get(unit.dimension, (0, 12))}
 
 
 def same_numbers(gold: Number, gold_unit: Unit, answer: Number, answer_unit: Unit) -> bool:

@@ -22,6 +22,8 @@ from darkhorse.verify.math.units import DEGREE, RADIAN, Unit, factors, has_varia
 
 Outcome = Literal["equal", "different", "gold_unreadable", "answer_unreadable", "costly"]
 _BARE_LOG = re.compile(r"\blog(?![A-Za-z_]|\s*_)")
+_OPTION = re.compile(r"\s*\\(?:text|textbf|mathrm|mathbf)\s*\{\s*\([A-J]\)[\\ ]*\}[\\ ~]*(?=\S)")
+_ZEROS = re.compile(r",0\d")
 _REMEMBERED = 2_048
 _SOMETHING = r"\aleph"  # stands for a name nobody reads
 _MAX_NAME = 100
@@ -67,6 +69,8 @@ def decide(gold: str, answer: str, thorough: bool = False) -> Decision:
     if fast is not None:
         equal, rung = fast
         return Decision("equal" if equal else "different", rung, "the same" if equal else "not the same")
+    if (option := _OPTION.match(gold)) is not None:
+        return decide(gold[option.end() :], answer, thorough)  # `\textbf{(B)}\ 12` where the answer is no choice
     bases = (None, 10) if _BARE_LOG.search(gold) or _BARE_LOG.search(answer) else (None,)
     readings = [(gold, answer, base) for base in bases]
     scientific = as_number(gold), as_number(answer)
@@ -122,7 +126,9 @@ def _is_name(text: str) -> bool:
     for position, character in enumerate(text):
         depth += (character in "({[") - (character in ")}]")
         before = text[position - 1] if position else " "
-        if depth < 0 or (depth == 0 and (character in ",-" or (character.isdigit() and not before.isalnum() and before != "_"))):
+        if depth < 0 or (
+            depth == 0 and (character in ",-" or (character.isdigit() and not before.isalnum() and before != "_"))
+        ):
             return False
     return depth == 0
 
@@ -147,12 +153,10 @@ def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value,
 
 def _equal(gold: tuple[str, Value, Unit], answer: tuple[str, Value, Unit], build: Builder) -> bool:
     (gold_text, gold_value, gold_unit), (answer_text, answer_value, answer_unit) = gold, answer
-    if isinstance(gold_value, Collection) and isinstance(answer_value, Expr) and (plain := read_number(gold_text)):
-        gold_value = number(plain.value)  # 1,000,000 beside 10^6
-    if isinstance(answer_value, Collection) and isinstance(gold_value, Expr) and (plain := read_number(answer_text)):
-        answer_value = number(plain.value)
-    equality = Equality(most_decimals(gold_text), most_decimals(answer_text))
+    alone = isinstance(gold_value, Expr) or isinstance(answer_value, Expr)
+    gold_value, answer_value = _joined(gold_text, gold_value, alone), _joined(answer_text, answer_value, alone)
     rational = gold_value.rational if isinstance(gold_value, Expr) else None
+    equality = Equality(most_decimals(gold_text), most_decimals(answer_text))
     pairs = factors(gold_unit, answer_unit, rational is not None and abs(rational) < 1)
     candidates: list[tuple[Value, Value]] = []
     for gold_factor, answer_factor in pairs:
@@ -178,6 +182,12 @@ def _equal(gold: tuple[str, Value, Unit], answer: tuple[str, Value, Unit], build
         if same_form(gold_value, answer_value):
             return True
         raise
+
+
+def _joined(text: str, value: Value, alone: bool) -> Value:
+    """`1,000,000` as one number: beside a single value (`alone`), or where a list would hold `000`."""
+    plain = read_number(text) if isinstance(value, Collection) and (alone or _ZEROS.search(text)) else None
+    return value if plain is None else number(plain.value)
 
 
 def _times(value: Expr, factor: Fraction, build: Builder) -> Expr:

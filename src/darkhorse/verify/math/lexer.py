@@ -9,7 +9,7 @@ from darkhorse.verify.math.tree import Unreadable
 
 _FUNCTION_NAMES = (
     "arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh cosh tanh coth sin cos tan cot sec csc ln lg log "
-    "exp sqrt abs floor ceil gcd lcm max min"
+    "exp cis sqrt abs floor ceil gcd lcm max min"
 )
 FUNCTIONS = tuple(_FUNCTION_NAMES.split())
 CONSTANTS = ("infinity", "infty", "oo", "pi")

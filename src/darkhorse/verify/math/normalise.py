@@ -75,7 +75,8 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r"\\(?:text)?color(?:box)?\s*\{[^{}]*\}", ""),
         (r"\\(?:mathrm|operatorname|mathop)\*?\s*\{\s*([A-Za-z])\s*\}", r"\1 "),
-        (r"\\(?:operatorname|mathop)\*?\s*\{\s*([A-Za-z ]*)\}", r" \1 "),
+        (rf"\\(?:operatorname|mathop)\*?\s*\{{\s*({'|'.join(FUNCTIONS)})\s*\}}", r" \1 "),
+        (r"\\(?:operatorname|mathop)\*?\s*(?=\{)", r"\\text"),
         (r"\\(?:mbox|textrm|textnormal|textit|texttt|textsf|mathrm|hbox|textup|emph|mathtt)\s*(?=\{)", r"\\text"),
         (r"\\(?:text|textbf|mathbf|mathit|mathsf|underline|boldsymbol|bm)\s*\{\s*([-+\d.,/]+)\s*\}", r"\1"),
         (r"\\(?:textbf|underline)\s*(?=\{)", r"\\text"),
@@ -115,6 +116,8 @@ _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _LETTERS = re.compile(r"\A\s*(\(?)\s*\\text\s*\{\s*(\(?[A-Za-z]\)?(?:\s*,\s*[A-Z])*)\s*\}\s*(\)?)\s*\Z")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z{}])")
 _PYTHON_COMPLEX = re.compile(r"\A\(?([-+]?[\d.]+ ?[-+] ?[\d.]*)j\)?\Z")
+_CONDITIONAL = re.compile(r"\\text\s*\{\s*(?:,?\s*(?:if|for|when|where|otherwise|else)\s*)\}")
+_BLANKS = re.compile(r"[\s~]+")  # one blank each, for rules that look for optional ones
 _MONEY = re.compile(r"\s*([-+]?)\s*(\\\$|[€£¥₹]|USD\b|EUR\b|GBP\b|Rs\b\.?)\s*([^\\$€£¥₹]*)\Z")
 _CURRENCIES = {
     "\\$": "dollars", "€": "euros", "£": "sterling", "¥": "yen", "₹": "rupees", "USD": "dollars", "EUR": "euros",
@@ -125,7 +128,7 @@ _CURRENCIES = {
 @functools.lru_cache(4_096)
 def normalise(answer: str) -> str:
     """The answer in plain LaTeX: one spelling for each construct, `\\text{...}` kept where it carries words."""
-    text = answer.strip()
+    text = _BLANKS.sub(lambda match: "~" if "~" in match.group() else " ", answer.strip())
     if _PLAIN.fullmatch(text):
         return text
     if not text.isascii():
@@ -144,6 +147,8 @@ def normalise(answer: str) -> str:
         text = pattern.sub(replacement, text)
     text = _INTRODUCTION.sub("", text) if _INTRODUCTION.match(text) and not _DOUBT.search(text) else text
     text = _TEXT.sub(_drop_filler, text)
+    if "\\begin{cases}" in text:
+        text = _CONDITIONAL.sub(" ", text)
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"(?:(?<!\\)[.,;:\s]|(?<!\\)\\\\(?=\s*\Z))+\Z", "", text) if text[-1:] in ".,;:\\" else text
     text = text.removeprefix("= ").removeprefix("=") if text.startswith("=") else text

@@ -15,6 +15,11 @@ _DECIMAL = re.compile(
     rf"([-+]?)\s*({_UNSIGNED})\s*"
     r"(?:(?:[eE]|(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*)\{?\s*([-+]?\d{1,3})\s*\}?)?"
 )
+_ROUND_NUMERALS = {
+    f"{one} {name}": value
+    for name, value in (("hundred", 100), ("thousand", 1000), ("million", 10**6))
+    for one in ("a", "one")
+}
 _PRODUCT_WITH_E = re.compile(r"([-+]?\d+)e(-\d)")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
 _NUMERAL_NAMES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -79,6 +84,8 @@ def _in_plain_digits(text: str) -> str:
 
 def spelled(text: str) -> int | None:
     """A whole number below a hundred in words."""
+    if text.casefold() in _ROUND_NUMERALS:
+        return _ROUND_NUMERALS[text.casefold()]
     tens, _, ones = text.casefold().replace("-", " ").partition(" ")
     if not ones:
         return NUMERALS.get(tens)

@@ -126,7 +126,8 @@ def value_of(expression: Expr) -> Fraction | None:
     mantissa, exponent = (int(part) for part in value.real.man_exp)
     if abs(exponent) > 10_000:
         return None
-    return Fraction(mantissa) * Fraction(2) ** exponent
+    size = Fraction(abs(mantissa)) * Fraction(2) ** exponent  # the mantissa may come without its sign
+    return -size if value.real < 0 else size
 
 
 def constant_ratio(first: Expr, second: Expr) -> float | None:
