@@ -21,6 +21,7 @@ _OPTION = re.compile(
 _WORDS_AND_NUMBERS = re.compile(r"[A-Za-z0-9 ,.'\-]+")
 _OTHER_CHOICE = re.compile(r"\b(?:or|and|[A-J])\b")
 _BASE = re.compile(r"\(?([0-9A-Za-z]{1,200}?)\)?(?:_\s*\{?\s*\(?|\s+\(?base[ -]?)\s*(?:base )?(\w{1,7})\s*\)?\s*\}?")
+_SHORT_WORDS = frozenset(("yes", "no", "odd", "all", "red"))
 _MATHEMATICAL = "sqrt alpha beta gamma delta theta lambda sigma omega infinity arcsin arccos arctan sinh cosh tanh"
 _MATHEMATICAL_WORDS = frozenset(_MATHEMATICAL.split())
 
@@ -133,7 +134,8 @@ def words_of(text: str) -> str | None:
         return None
     longest = max((len(word) for word in re.findall(r"[A-Za-z]+", plain)), default=0)
     named = any(word in _MATHEMATICAL_WORDS for word in plain.casefold().split())
-    if named or not (longest >= 4 or (longest >= 2 and "\\text" in text)):
+    short = longest >= 2 and ("\\text" in text or plain.strip(" .").casefold() in _SHORT_WORDS)
+    if named or not (longest >= 4 or short):
         return None
     return re.sub(r"[\s.,]+", "", _ARTICLE.sub("", plain)).casefold()
 

@@ -38,7 +38,7 @@ _SAME_AS = {
 
 @dataclass(frozen=True)
 class Token:
-    """`kind` is row, environment, `and` or `or` (separators in words, their text is `;`), command, number, name, letter, operator or end."""
+    """`kind` is row, environment, and, or (words whose text is `;`), command, number, name, letter, operator or end."""
 
     kind: str
     text: str

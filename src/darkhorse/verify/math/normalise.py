@@ -17,8 +17,9 @@ _UNICODE = str.maketrans(
         "γ": r"\gamma ", "δ": r"\delta ", "ε": r"\epsilon ", "μ": r"\mu ", "σ": r"\sigma ", "φ": r"\phi ",
         "ω": r"\omega ", "⁄": "/", "∖": r"\setminus ", "∫": r"\int ", "∑": r"\sum ", "⟨": "(", "⟩": ")", "→": r"\to ",
         "≡": r"\equiv ", "∠": r"\angle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
-        "“": '"', "”": '"', "’": "'", "′": "'", "″": "''", "∕": "/", "∶": ":", "∙": r"\cdot ", "•": r"\cdot ", "⩽": r"\le ",
-        "⩾": r"\ge ", "‐": "-", "‑": "-", "。": ".", "º": r"^\circ ", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}",
+        "“": '"', "”": '"', "’": "'", "′": "'", "″": "''", "∕": "/", "∶": ":", "∙": r"\cdot ", "•": r"\cdot ",
+        "⩽": r"\le ", "⩾": r"\ge ",
+        "‐": "-", "‑": "-", "。": ".", "º": r"^\circ ", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}",
         "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
     }
 )  # fmt: skip
@@ -90,6 +91,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=[\])])\s*U\s*(?=[\[(])", r"\\cup "),
     )
 )
+_REWRITES_OF_PLAIN_TEXT = tuple(rule for rule in _REWRITES if not rule[0].pattern.startswith(r"\\"))
 _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -140,7 +142,7 @@ def normalise(answer: str) -> str:
         text = f"{money.group(1)}{money.group(3)}\\text{{ {_CURRENCIES[money.group(2).rstrip('.')]}}}"
     text = re.sub("[€£¥₹]", lambda match: f"\\text{{ {_CURRENCIES[match.group()]}}}", text)
     text = text.replace("\\$", "").replace("$", "")
-    for pattern, replacement in _REWRITES:
+    for pattern, replacement in _REWRITES if "\\" in text else _REWRITES_OF_PLAIN_TEXT:
         text = pattern.sub(replacement, text)
     text = _LETTERS.sub(r"\1\2\3", re.sub(r"\A\s*\\approx(?![A-Za-z])", "", text))
     for pattern, replacement in _PHRASES:
