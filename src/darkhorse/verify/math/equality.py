@@ -82,6 +82,8 @@ class Equality:
         if isinstance(gold, Expr) and isinstance(answer, Collection) and answer.opening == "":
             return all(self.holds(gold, item) for item in answer_items)  # "3/2 or 1.5" says one thing twice
         sides = [side for side in (gold, answer) if isinstance(side, Collection)]
+        if {side.word for side in sides} == {"and", "or"} and any(map(_bounds_something, gold_items)):
+            return False
         brackets = {(side.opening, side.closing) for side in sides if side.ordered}
         if len(brackets) > 1:
             return False
@@ -233,6 +235,10 @@ def is_quantity(value: Value) -> bool:
         named or node.rational == -1
         for named, node in zip(capitals, (n for n in nodes(value) if not n.args), strict=True)
     )
+
+
+def _bounds_something(value: Value) -> bool:
+    return isinstance(value, Relation) and value.operators != ("=",)
 
 
 def _is_set(value: Value) -> bool:

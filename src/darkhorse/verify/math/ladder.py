@@ -17,7 +17,7 @@ from darkhorse.verify.math.normalise import normalise
 from darkhorse.verify.math.numbers import as_number, most_decimals, read_number
 from darkhorse.verify.math.numeric import Undecidable, has_value
 from darkhorse.verify.math.parser import parse
-from darkhorse.verify.math.tree import Collection, Expr, TooCostly, Unreadable, Value
+from darkhorse.verify.math.tree import Collection, Expr, Relation, TooCostly, Unreadable, Value
 from darkhorse.verify.math.units import DEGREE, RADIAN, Unit, factors, has_variable, split_unit
 
 Outcome = Literal["equal", "different", "gold_unreadable", "answer_unreadable", "costly"]
@@ -144,6 +144,8 @@ def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value,
         if not equals or not _is_name(head):
             raise
         value = parse(f"{_SOMETHING} = {body}", build)
+        if isinstance(value, Relation) and set(value.operators) == {"="}:
+            value = value.sides[-1]
     if build.thorough:
         from darkhorse.verify.math.algebra import worked_out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -66,7 +66,7 @@ class Collection:
     opening: str
     closing: str
     items: tuple[Value, ...]
-    word: str = field(default="", compare=False)
+    word: str = ""
 
     @property
     def ordered(self) -> bool:

@@ -141,7 +141,7 @@ def _compound(text: str) -> tuple[str, Unit] | None:
     if match := _MINUTES.fullmatch(text):
         degrees, minutes, seconds = (Fraction(part or 0) for part in match.groups())
         total = degrees + minutes / 60 + seconds / 3600
-        return f"{total.numerator}/{total.denominator}", DEGREE
+        return str(total), DEGREE
     match = _TWO_PARTS.fullmatch(text)
     if match is None:
         return None
@@ -151,7 +151,7 @@ def _compound(text: str) -> tuple[str, Unit] | None:
     if second.factor >= first.factor:
         return None
     total = Fraction(match[1]) + Fraction(match[4]) * second.factor / first.factor
-    return f"{total.numerator}/{total.denominator}", first
+    return str(total), first
 
 
 def has_variable(text: str) -> bool:
