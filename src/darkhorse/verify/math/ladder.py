@@ -17,7 +17,7 @@ from darkhorse.verify.math.normalise import normalise
 from darkhorse.verify.math.numbers import as_number, most_decimals, read_number
 from darkhorse.verify.math.numeric import Undecidable, has_value
 from darkhorse.verify.math.parser import parse
-from darkhorse.verify.math.tree import Collection, Expr, Relation, TooCostly, Unreadable, Value
+from darkhorse.verify.math.tree import Collection, Expr, TooCostly, Unreadable, Value
 from darkhorse.verify.math.units import DEGREE, RADIAN, Unit, factors, has_variable, split_unit
 
 Outcome = Literal["equal", "different", "gold_unreadable", "answer_unreadable", "costly"]
@@ -25,7 +25,7 @@ _BARE_LOG = re.compile(r"\blog(?![A-Za-z_]|\s*_)")
 _OPTION = re.compile(r"\s*\\(?:text|textbf|mathrm|mathbf)\s*\{\s*\([A-J]\)[\\ ]*\}[\\ ~]*(?=\S)")
 _ZEROS = re.compile(r",0\d")
 _REMEMBERED = 2_048
-_SOMETHING = r"\aleph"  # stands for a name nobody reads
+_MAX_SIDES = 6
 _MAX_NAME = 100
 _COMPUTES = re.compile(
     r"[<>!?@#;:&\"`~+*/=]|\\(?:not|lnot|neg|sim|ne|neq|n?exists|forall|[lr]ightarrow|to|implies|iff|[lg]e|[lg]t"
@@ -118,6 +118,14 @@ def _compare(gold: str, answer: str, build: Builder) -> Decision:
         return sound if sound.outcome != "equal" else Decision("answer_unreadable", rung, str(error))
 
 
+def _is_readable(text: str, build: Builder) -> bool:
+    try:
+        parse(text, build)
+    except Unreadable:
+        return False
+    return True
+
+
 def _is_name(text: str) -> bool:
     """Whether this names a quantity in words or symbols, rather than computing, denying or listing something."""
     if len(text) > _MAX_NAME or not text.strip() or _COMPUTES.search(text) or _QUALIFIES.search(text):
@@ -140,12 +148,11 @@ def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value,
     try:
         value = parse(body, build)
     except Unreadable:
-        head, equals, body = body.partition("=")
-        if not equals or not _is_name(head):
+        head, equals, tail = body.rpartition("=")
+        if not equals or not all(_is_name(side) or _is_readable(side, build) for side in head.split("=", _MAX_SIDES)):
             raise
-        value = parse(f"{_SOMETHING} = {body}", build)
-        if isinstance(value, Relation) and set(value.operators) == {"="}:
-            value = value.sides[-1]
+        body = tail
+        value = parse(body, build)
     if build.thorough:
         from darkhorse.verify.math.algebra import worked_out
 
