@@ -668,6 +668,13 @@ DIFFERENT = [
     ("B", r"\text{Option B or C}"),
     (r"2\text{cis}(60^\circ)", r"4\text{cis}(30^\circ)"),
     ("A,B", "AAB"),
+    ("[1,2)", "1,2"),
+    ("[1,2]", "1,2"),
+    ("1,2", "[1,2]"),
+    (r"x<1 \text{ or } x>2", r"y<1 \text{ or } x>2"),
+    (r"x<1 \text{ or } x>2", r"y<1 \text{ or } y>2"),
+    ("x=1,y=2", r"x=1\text{ or }y=2"),
+    (r"3:30 \text{ pm}", r"3/30 \text{ pm}"),
     (r"x<a \text{ or } x>b", r"x<a \text{ and } x>b"),
 ]
 
@@ -687,3 +694,11 @@ def test_an_answer_equals_itself(gold: str, answer: str) -> None:
     for text in (gold, answer):
         assert decide(text, text).outcome == "equal"
         assert decide(text, f" {text} ", thorough=True).outcome == "equal"
+
+
+@pytest.mark.parametrize(
+    "gold", [r"(-\infty,2]", r"(-\infty,-\sqrt2)\cup(1,\infty)", r"-\infty", r"\lfloor\frac{x}{100}\rfloor^{-1}"]
+)
+@pytest.mark.parametrize("answer", ["? ?", r"\sqrt{", "n!", "(-1)^n", r"\frac{1}{0}"])
+def test_no_answer_makes_a_gold_unreadable(gold: str, answer: str) -> None:
+    assert decide(gold, answer, thorough=True).outcome in ("different", "answer_unreadable")

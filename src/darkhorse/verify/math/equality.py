@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from darkhorse.verify.math import building
 from darkhorse.verify.math.building import Builder
-from darkhorse.verify.math.inequalities import bounds, real_set
+from darkhorse.verify.math.inequalities import bounded_names, bounds, real_set
 from darkhorse.verify.math.numeric import constant_ratio, same_expression, same_number
 from darkhorse.verify.math.tree import (
     Collection,
@@ -82,16 +82,25 @@ class Equality:
         if isinstance(gold, Expr) and isinstance(answer, Collection) and answer.opening == "":
             return all(self.holds(gold, item) for item in answer_items)  # "3/2 or 1.5" says one thing twice
         sides = [side for side in (gold, answer) if isinstance(side, Collection)]
-        if {side.word for side in sides} == {"and", "or"} and any(map(_bounds_something, gold_items)):
+        words = {side.word for side in sides}
+        if words == {"and", "or"} and any(map(_bounds_something, gold_items)):
             return False
         brackets = {(side.opening, side.closing) for side in sides if side.ordered}
         if len(brackets) > 1:
             return False
+        if (
+            len(sides) == 2
+            and "" in {side.opening for side in sides}
+            and any("[" in pair or "]" in pair for pair in brackets)
+        ):
+            return len(answer_items) > 2 and brackets == {("[", "]")} and self._matched(gold_items, answer_items)
         kinds = {side.opening for side in sides}
         ordered = bool(brackets)
         if ordered and "{" in kinds:
             return False
         named = {repr(pair[0]) for item in gold_items if (pair := _assigned(item)) is not None}
+        if len(named) > 1 and len(words) > 1 and "or" in words:
+            return False  # x = 1 or y = 2
         if len(named) > 1 and not any(isinstance(item, Relation) for item in answer_items):
             ordered = True
         if ordered:
@@ -161,6 +170,8 @@ class Equality:
     def _sets(self, gold: Value, answer: Value) -> bool:
         if _is_ordered(gold) and _is_ordered(answer):
             return self._collections(gold, answer)
+        if len(bounded_names(gold) | bounded_names(answer)) > 1:
+            return False
         gold_set, answer_set = real_set(gold), real_set(answer)
         if gold_set is not None and answer_set is not None:
             return gold_set.same(answer_set, self._numbers)

@@ -54,6 +54,8 @@ def decide_fast(gold: str, answer: str) -> tuple[bool, str] | None:
     gold_time, answer_time = _minutes(gold_body, gold_unit, halved), _minutes(answer_body, answer_unit, halved)
     if gold_time is not None and answer_time is not None and ":" in gold_body + answer_body:
         return bool(gold_time & answer_time), "text"
+    if gold_time is not None and gold_unit.dimension in _HALVES and ":" in gold_body:
+        return False, "text"
     gold_number, answer_number = read_number(gold_body), read_number(answer_body)
     if gold_number is not None and answer_number is None:
         answer_number = read_number(_untexted(answer_body), loose=True)
