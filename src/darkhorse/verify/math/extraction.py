@@ -1,7 +1,8 @@
 r"""Finding the final answer in a response, and the gold answer in a data set's field. Linear in the text's length.
 
 The ladder, from the strictest form to the loosest: the last `\boxed{}` (neighbouring ones are a list), the last
-`<answer>`, what follows `####`, what is stated ("the answer is ..."), a bold last phrase, the last formula, the last line, its last number.
+`<answer>`, what follows `####`, what is stated ("the answer is ..."), a bold last phrase, the last
+formula, the last line, its last number.
 """
 
 from __future__ import annotations
