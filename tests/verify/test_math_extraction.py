@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from darkhorse.verify.math.extraction import gold_answer, last_boxed, lenient_answer, strict_answer
+from darkhorse.verify.math.extraction import after_thinking, gold_answer, last_boxed, lenient_answer, strict_answer
 from darkhorse.verify.math.ladder import decide
 
 
@@ -120,13 +120,36 @@ RESPONSES = [
     ("24", "The answer could be 24 or 25.", 0),
     ("24", "Is it 24?", 0),
     ("24", "23, 24, 25", 0),
+    ("5", "The answer is not \\boxed{5}", 0),
+    ("5", "It is definitely not \\boxed{5}.", 0),
+    ("5", "It isn't $\\boxed{5}$.", 0),
+    ("5", "The answer is 5, not 6.", 1),
+    ("6", "The answer is 5, not 6.", 0),
+    ("5", "The answer is 5 and not 6.", 1),
+    ("5", "The answer is 5 rather than 6.", 1),
+    ("6", "The answer is 5 rather than 6.", 0),
+    (r"\text{no}", "The answer is no.", 1),
+    (r"\text{no}", "No", 1),
+    (r"\text{yes}", "No", 0),
+    ("5", "<answer>5</answer>", 1),
+    ("5", "<answer> $5$ </answer>", 1),
+    ("5", "<answer>The answer is 5.</answer>", 1),
+    ("5", "<answer>6</answer>", 0),
+    ("5", "It is 5.\n<answer></answer>", 0),
 ]
 
 
 @pytest.mark.parametrize(("gold", "response", "right"), RESPONSES)
 def test_lenient(gold: str, response: str, right: int) -> None:
-    answer = lenient_answer(response.rpartition("</think>")[2]).answer
+    answer = lenient_answer(after_thinking(response)).answer
     assert (answer is not None and decide(gold, answer).outcome == "equal") == bool(right)
+
+
+def test_only_what_follows_thinking_is_read() -> None:
+    assert after_thinking(r"\boxed{1}</think>\boxed{2}") == r"\boxed{2}"
+    assert after_thinking(r"<think>\boxed{1}</think>\boxed{2}") == r"\boxed{2}"
+    assert after_thinking(r"<think>\boxed{1}") == ""
+    assert after_thinking(r"\boxed{1}") == r"\boxed{1}"
 
 
 def test_strict_takes_boxes_only() -> None:

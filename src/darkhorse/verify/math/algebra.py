@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -51,7 +52,7 @@ def worked_out(value: Value, build: Builder) -> Value:
             return value
         return _from_sympy(_to_sympy(value), build)
     if isinstance(value, Collection):
-        return Collection(value.opening, value.closing, tuple(worked_out(item, build) for item in value.items))
+        return replace(value, items=tuple(worked_out(item, build) for item in value.items))
     if isinstance(value, Relation):
         return Relation(tuple(worked_out(side, build) for side in value.sides), value.operators)
     if isinstance(value, SetOperation):

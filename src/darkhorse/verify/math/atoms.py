@@ -21,7 +21,7 @@ _ATOM_COMMANDS = frozenset((r"\frac", r"\binom", r"\lfloor", r"\lceil", r"\lim",
 _MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array")
 _DIGITS_OVER_DIGITS = re.compile(r"(?:\{(\d{1,9})\}|(\d)(?!\d*\}))(?:\{(\d{1,9})\}|(\d))")
 _PAIR = re.compile(r"\((\d{1,4}),(\d{1,4})\)")
-_RECURRING = re.compile(r"(\d*\.\d{0,6}?)(\d{1,6}?)\2{2,40}")
+_RECURRING = re.compile(r"(\d*\.\d{0,6}?)(\d{1,6}?)\2{2,40}|(\d*\.)(\d)\4")  # 0.1666..., 0.33...
 _EMPTY = Collection("{", "}", ())
 
 
@@ -130,11 +130,13 @@ class Atoms(ABC):
         raise Unreadable(f"unexpected {text!r}" if text else "the expression breaks off")
 
     def group(self) -> Value:
-        """`{...}`."""
+        """`{...}`; with commas inside it is a set, as in `{1,3} \\cup {2,4}`."""
         self.expect("{")
-        value = self.relation()
+        items = [self.relation()]
+        while self.take(","):
+            items.append(self.relation())
         self.expect("}")
-        return value
+        return items[0] if len(items) == 1 else Collection("{", "}", tuple(items))
 
     def argument(self) -> Value:
         r"""An argument of `\frac` and its like: a group, one digit (`\frac12`) or one atom."""
@@ -149,16 +151,14 @@ class Atoms(ABC):
         """A number: plain, repeating (`0.\\overline{3}`), mixed (`3\\frac12`, `3 1/2`) or in a base (`204_5`)."""
         digits = self.next().text
         if self.peek() in (r"\overline", r"\dot") and "." in digits:
-            self.next()
-            self.expect("{")
-            period = self.next().text
-            self.expect("}")
+            period = self.period()
             if not period.isdigit() or len(period) > 50:
                 raise Unreadable("a period that is no digits")
             return self.build.repeating(digits, period)
         if "." in digits and self.take(r"\ldots"):
             recurring = _RECURRING.fullmatch(digits)
-            return self.build.repeating(*recurring.groups()) if recurring else self.build.decimal(digits)
+            parts = [part for part in recurring.groups() if part is not None] if recurring else []
+            return self.build.repeating(*parts) if parts else self.build.decimal(digits)
         if self.take("_"):
             return symbol(f"{digits} in base {self.subscript()}")  # equal only when written alike
         value = self.build.decimal(digits)
@@ -171,6 +171,25 @@ class Atoms(ABC):
             self.next()
             return self.build.add(value, self.build.divide(numerator, self.build.decimal(self.next().text)))
         return value
+
+    def period(self) -> str:
+        r"""The digits of `\overline{12}`, or of `\dot{1}2\dot{3}`, whose dots mark the first and the last."""
+        command, period = self.next().text, self.braced()
+        if command == r"\dot" and self.peek() == r"\dot":
+            self.next()
+            return period + self.braced()
+        if command == r"\dot" and self.kind() == "number" and self.peek(1) == r"\dot":
+            period += self.next().text
+            self.next()
+            period += self.braced()
+        return period
+
+    def braced(self) -> str:
+        """The one token of a group."""
+        self.expect("{")
+        text = self.next().text
+        self.expect("}")
+        return text
 
     def _proper_fraction(self) -> Expr | None:
         r"""The fraction of a mixed number, consumed; None if what follows is no fraction of digits below one."""
@@ -387,9 +406,11 @@ class Atoms(ABC):
         self.expect("d")
         return self.build.accumulate(kind, body, self.next().text, low, high)
 
-    def matrix(self) -> Table:
+    def matrix(self) -> Value:
         r"""`\begin{pmatrix} a & b \\ c & d \end{pmatrix}`."""
         name = self.next().text[7:-1]
+        if name == "cases":
+            return self.cases()
         if name not in _MATRICES:
             raise Unreadable(f"the environment {name[:20]} is not supported")
         if name == "array" and self.peek() == "{":
@@ -407,3 +428,25 @@ class Atoms(ABC):
             if not row_ended:
                 raise Unreadable("a matrix that does not close")
             rows.append([])
+
+    def cases(self) -> Collection:
+        r"""`\begin{cases} ... \end{cases}`: a list of equations, or values each with the condition it holds under."""
+        rows: list[Value] = []
+        while self.peek() != r"\end{cases}":
+            value = self.relation()
+            self.take(",")
+            if self.take("&"):
+                condition = (
+                    symbol("otherwise")
+                    if self.peek() in ("&", r"\end{cases}") or self.kind() == "row"
+                    else self.relation()
+                )
+                value = Collection("(", ")", (value, condition))
+            rows.append(value)
+            if self.kind() == "row":
+                self.next()
+            elif self.peek() != r"\end{cases}":
+                raise Unreadable("cases that do not close")
+        self.next()
+        piecewise = any(isinstance(row, Collection) for row in rows)
+        return Collection("cases" if piecewise else "", "", tuple(rows))

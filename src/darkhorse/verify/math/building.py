@@ -135,6 +135,8 @@ class Builder:
         inverse = self.divide(ONE, degree)
         if r is not None and n is not None and r < 0 and n.denominator == 1 and n % 2 == 1:
             return self.negate(self.power(number(-r), inverse))
+        if r is None and n is not None and n.denominator == 1 and n % 2 == 1 and _is_negative(radicand):
+            return self.negate(self.power(self.negate(radicand), inverse))
         return self.power(radicand, inverse)
 
     def factorial(self, value: Expr) -> Expr:
@@ -166,8 +168,8 @@ class Builder:
         name = _ALIASES.get(name, name)
         if name in _INVERTIBLE and exponent == number(-1):
             name, exponent = f"a{name}", None
-        if name == "exp":
-            value = self.power(E, argument)
+        if name in ("exp", "cis"):
+            value = self.power(E, argument if name == "exp" else self.mul(IMAGINARY, argument))
         elif name == "sqrt":
             value = self.root(argument, number(2))
         elif name in ("log", "lg", "ln"):
@@ -259,6 +261,16 @@ class Builder:
             raise Unreadable("a number too large to compute")
         if bits > CHEAP_BITS and not self.thorough:
             raise TooCostly("a large number")
+
+
+def _is_negative(value: Expr) -> bool:
+    """Whether this is a real constant below zero."""
+    from darkhorse.verify.math.numeric import value_of  # which builds on this module's names
+
+    if not value.constant or any(node.op in ACCUMULATORS for node in nodes(value)):
+        return False
+    found = value_of(value)
+    return found is not None and found < 0
 
 
 def _exact_root(value: int, degree: int) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from darkhorse.verify.math import building
 from darkhorse.verify.math.building import Builder
-from darkhorse.verify.math.inequalities import bounds, real_set
+from darkhorse.verify.math.inequalities import bounded_names, bounds, real_set
 from darkhorse.verify.math.numeric import constant_ratio, same_expression, same_number
 from darkhorse.verify.math.tree import (
     Collection,
@@ -46,8 +46,10 @@ class Equality:
         """
         if isinstance(gold, Expr) and isinstance(answer, Expr):
             return self._numbers(gold, answer)
+        gold, answer = _spread(gold, answer), _spread(answer, gold)
         if isinstance(gold, Table) or isinstance(answer, Table):
-            return self._tables(_table(gold, answer), _table(answer, gold))
+            first, second = _unnamed(gold), _unnamed(answer)
+            return self._tables(_table(first, second), _table(second, first))
         if isinstance(gold, Ratio) or isinstance(answer, Ratio):
             return _ratios(gold, answer)
         if _is_set(gold) or _is_set(answer):
@@ -80,14 +82,25 @@ class Equality:
         if isinstance(gold, Expr) and isinstance(answer, Collection) and answer.opening == "":
             return all(self.holds(gold, item) for item in answer_items)  # "3/2 or 1.5" says one thing twice
         sides = [side for side in (gold, answer) if isinstance(side, Collection)]
+        words = {side.word for side in sides}
+        if words == {"and", "or"} and any(map(_bounds_something, gold_items)):
+            return False
         brackets = {(side.opening, side.closing) for side in sides if side.ordered}
         if len(brackets) > 1:
             return False
+        if (
+            len(sides) == 2
+            and "" in {side.opening for side in sides}
+            and any("[" in pair or "]" in pair for pair in brackets)
+        ):
+            return len(answer_items) > 2 and brackets == {("[", "]")} and self._matched(gold_items, answer_items)
         kinds = {side.opening for side in sides}
         ordered = bool(brackets)
         if ordered and "{" in kinds:
             return False
         named = {repr(pair[0]) for item in gold_items if (pair := _assigned(item)) is not None}
+        if len(named) > 1 and len(words) > 1 and "or" in words:
+            return False  # x = 1 or y = 2
         if len(named) > 1 and not any(isinstance(item, Relation) for item in answer_items):
             ordered = True
         if ordered:
@@ -157,6 +170,8 @@ class Equality:
     def _sets(self, gold: Value, answer: Value) -> bool:
         if _is_ordered(gold) and _is_ordered(answer):
             return self._collections(gold, answer)
+        if len(bounded_names(gold) | bounded_names(answer)) > 1:
+            return False
         gold_set, answer_set = real_set(gold), real_set(answer)
         if gold_set is not None and answer_set is not None:
             return gold_set.same(answer_set, self._numbers)
@@ -203,6 +218,19 @@ def _assigned(value: Value) -> tuple[Value, Value] | None:
     return None
 
 
+def _spread(value: Value, beside: Value) -> Value:
+    """`(x, y) = (1, 2)` as `x = 1, y = 2`, beside a list of equations."""
+    if not isinstance(value, Relation) or value.operators != ("=",) or not isinstance(beside, Collection):
+        return value
+    names, values = value.sides
+    if not all(isinstance(item, Relation) for item in beside.items) or not isinstance(names, Collection):
+        return value
+    if not is_quantity(names) or not isinstance(values, Collection) or len(names.items) != len(values.items):
+        return value
+    pairs = zip(names.items, values.items, strict=True)
+    return Collection("", "", tuple(Relation((name, item), ("=",)) for name, item in pairs))
+
+
 def is_quantity(value: Value) -> bool:
     """Whether this names a quantity rather than computes one: `x`, `f(x)`, `AB`, `|AB|`, `AB:CD`, `(p, q)`."""
     if isinstance(value, Ratio):
@@ -218,6 +246,10 @@ def is_quantity(value: Value) -> bool:
         named or node.rational == -1
         for named, node in zip(capitals, (n for n in nodes(value) if not n.args), strict=True)
     )
+
+
+def _bounds_something(value: Value) -> bool:
+    return isinstance(value, Relation) and value.operators != ("=",)
 
 
 def _is_set(value: Value) -> bool:

@@ -1,7 +1,8 @@
 r"""Finding the final answer in a response, and the gold answer in a data set's field. Linear in the text's length.
 
-The ladder, from the strictest form to the loosest: the last `\boxed{}` (neighbouring ones are a list), what follows
-`####`, what is stated ("the answer is ..."), a bold last phrase, the last formula, the last line, its last number.
+The ladder, from the strictest form to the loosest: the last `\boxed{}` (neighbouring ones are a list), the last
+`<answer>`, what follows `####`, what is stated ("the answer is ..."), a bold last phrase, the last
+formula, the last line, its last number.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ _MATH = re.compile(
     r"|(?<!\\)\$((?:\\\$|[^$\n]){1,1000}?)(?<!\\)\$"
 )
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
+_REJECTED = re.compile(
+    r"(?:\s*,|\s+(?:and|but))?\s+(?:not|rather than|instead of)\s+[$\\(-]{0,3}[^\s.]{1,40}\s*[.!]?\s*\Z", re.IGNORECASE
+)
+_YES_OR_NO = re.compile(r"(?:yes|no|true|false)\b", re.IGNORECASE)
+_DENIED_BOX = re.compile(
+    r"(?:\b(?:not|never|cannot be)|n't(?: be)?)(?: equal(?: to)?)?:?\s*[$*(\\\[]{0,4}\s*\Z", re.IGNORECASE
+)
 _TRAILER = re.compile(r"\s*I hope (?:it|this) is correct\W*\Z", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<!\d)[.;!?](?=\s|\Z)|(?<=\d)[.;!?](?=\s+[A-Z]|\s*\Z)|\n|<\|")
 _COUNTED = re.compile(
@@ -61,6 +69,11 @@ class Found:
     how: str
 
 
+def after_thinking(text: str) -> str:
+    """What follows the last `</think>`, up to a `<think>` that never closes."""
+    return text.rpartition("</think>")[2].partition("<think>")[0]
+
+
 def last_boxed(text: str) -> str | None:
     r"""Content of the last `\boxed{...}` (braces balanced, escaped ones ignored), of `\boxed 5` its one word.
 
@@ -79,11 +92,17 @@ def strict_answer(text: str) -> Found:
 def lenient_answer(text: str) -> Found:
     """The answer by the whole ladder; hedges and denials give none."""
     boxes = _boxes(text)
+    if boxes and _DENIED_BOX.search(text, max(0, boxes[-1][0] - 30), boxes[-1][0]):
+        return Found(None, r"the last \boxed{} is denied")
     if boxes:
         after = text[boxes[-1][1] :][-_TAIL:]
         overruled = _stated(after) if boxes[-1][2] is not None and _FINAL.search(after) else None
         return _boxed_answer(text, boxes) if overruled is None or overruled.answer is None else overruled
     tail = text[-_TAIL:]
+    if "</answer>" in tail:
+        tail = tail.rpartition("</answer>")[0].rpartition("<answer>")[2].strip()
+        if _MATH.fullmatch(tail) is None and not _PROSE.search(tail):
+            return Found(tail or None, "in <answer>")
     if "####" in tail:
         after = tail.rpartition("####")[2].strip()
         return Found(after.partition("\n")[0].strip() or None, "after ####")
@@ -232,6 +251,11 @@ def _sentence_start(body: str, position: int) -> int:
 def _settled(phrase: str, where: str) -> Found:
     """The answer in a phrase; none if it denies or hedges."""
     phrase = _SO.sub("", _QUOTES.sub("", phrase.strip()).strip())
+    if _YES_OR_NO.fullmatch(phrase.rstrip(" .!")):
+        return Found(phrase.rstrip(" .!"), where)
+    kept = _REJECTED.sub("", phrase)
+    if kept != phrase and not _PROSE.search(kept) and any(character.isdigit() for character in kept):
+        phrase = kept  # "5, not 6"
     formulas = list(_MATH.finditer(phrase))
     around = _TEXTED.sub("", _MATH.sub(" ", phrase))
     if not (_PROSE.search(around) or _NEGATED.search(around) or (formulas and _WORD.search(around))):

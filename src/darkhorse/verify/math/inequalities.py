@@ -36,15 +36,23 @@ def real_set(value: Value) -> RealSet | None:
     if value.opening == "":
         parts = [real_set(item) for item in value.items]  # "x < 1 or x > 3"
         known = [part for part in parts if part is not None]
-        if len(known) < len(parts):
+        if len(known) < len(parts) or len(bounded_names(value)) > 1:
             return None
+        both = functools.reduce(RealSet.intersection, known)
         either = RealSet.of(*(interval for part in known for interval in part.parts))
-        return either if either != REALS else functools.reduce(RealSet.intersection, known)  # "x > 1 and x < 2"
+        if value.word == "and" and any(isinstance(item, Relation) for item in value.items):
+            return both
+        return either if value.word == "or" or either != REALS else both  # "x > 1, x < 2"
     if len(value.items) == 2:
         low, high = _endpoint(value.items[0]), _endpoint(value.items[1])
         if low is not None and high is not None and low.value <= high.value:
             return RealSet.of(Interval(low, high, value.opening == "(", value.closing == ")"))
     return None
+
+
+def is_infinite(value: Value) -> bool:
+    """Whether this is one of the two infinities."""
+    return value in (building.INFINITY, _EXACT.negate(building.INFINITY))
 
 
 def _endpoint(value: Value) -> Endpoint | None:
@@ -86,6 +94,14 @@ def bounds(relation: Relation) -> tuple[str, RealSet] | None:
         positive = found.intersection(RealSet.of(Interval(Endpoint(Fraction(0), building.ZERO), HIGHEST, False, True)))
         found = positive.union(_transformed(positive, Fraction(-1), Fraction(0)))
     return name, _transformed(found, 1 / slope, -shift / slope)
+
+
+def bounded_names(value: Value) -> frozenset[str]:
+    """The variables that an inequality or a list of them bounds."""
+    if isinstance(value, Collection) and value.opening == "":
+        return frozenset().union(*map(bounded_names, value.items))
+    found = bounds(value) if isinstance(value, Relation) else None
+    return frozenset() if found is None else frozenset((found[0],))
 
 
 def _linear(side: Expr) -> tuple[str, Fraction, Fraction, bool] | None:

@@ -13,16 +13,31 @@ from darkhorse.verify.math import building
 from darkhorse.verify.math.building import Builder, number
 from darkhorse.verify.math.equality import Equality
 from darkhorse.verify.math.fast import decide_fast
+from darkhorse.verify.math.inequalities import is_infinite
 from darkhorse.verify.math.normalise import normalise
-from darkhorse.verify.math.numbers import most_decimals
+from darkhorse.verify.math.numbers import as_number, most_decimals, read_number
 from darkhorse.verify.math.numeric import Undecidable, has_value
 from darkhorse.verify.math.parser import parse
 from darkhorse.verify.math.tree import Collection, Expr, TooCostly, Unreadable, Value
-from darkhorse.verify.math.units import DEGREE, Unit, factors, has_variable, split_unit
+from darkhorse.verify.math.units import DEGREE, RADIAN, Unit, factors, has_variable, split_unit
 
 Outcome = Literal["equal", "different", "gold_unreadable", "answer_unreadable", "costly"]
 _BARE_LOG = re.compile(r"\blog(?![A-Za-z_]|\s*_)")
+_OPTION = re.compile(r"\s*\\(?:text|textbf|mathrm|mathbf)\s*\{\s*\([A-J]\)[\\ ]*\}[\\ ~]*(?=\S)")
+_ZEROS = re.compile(r",0\d")
 _REMEMBERED = 2_048
+_MAX_SIDES = 6
+_MAX_NAME = 100
+_COMPUTES = re.compile(
+    r"[<>!?@#;:&\"`~+*/=]|\\(?:not|lnot|neg|sim|ne|neq|n?exists|forall|[lr]ightarrow|to|implies|iff|[lg]e|[lg]t"
+    r"|approx|equiv|(?:not)?in|times|cdot|div|d?frac|pm|mp|sum|prod|int|lim|sqrt|[A-Z]\w*arrow)(?![A-Za-z])|\\[^A-Za-z]"
+)
+_QUALIFIES = re.compile(
+    r"\b(?:not|no|never|nor|neither|either|or|and|if|then|else|unless|when|until|than|maybe|perhaps|possibly|probably"
+    r"|might|could|false|wrong|wait|but|guess|except|least|most|more|less|about|approximately|twice|half|times|minus|plus"
+    r"|square|cube|double|triple)\b|n't\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -55,14 +70,19 @@ def decide(gold: str, answer: str, thorough: bool = False) -> Decision:
     if fast is not None:
         equal, rung = fast
         return Decision("equal" if equal else "different", rung, "the same" if equal else "not the same")
-    different = None
-    for base in (None, 10) if _BARE_LOG.search(gold) or _BARE_LOG.search(answer) else (None,):
-        decision = _compare(gold, answer, Builder(thorough, base))
+    if (option := _OPTION.match(gold)) is not None:
+        return decide(gold[option.end() :], answer, thorough)  # `\textbf{(B)}\ 12` where the answer is no choice
+    bases = (None, 10) if _BARE_LOG.search(gold) or _BARE_LOG.search(answer) else (None,)
+    readings = [(gold, answer, base) for base in bases]
+    scientific = as_number(gold), as_number(answer)
+    if scientific != (gold, answer):
+        readings.append((*scientific, None))
+    decision = Decision("different")
+    for first, second, base in readings:
+        decision = _compare(first, second, Builder(thorough, base))
         if decision.outcome != "different":
-            return decision
-        different = different or decision
-    assert different is not None
-    return different
+            break
+    return decision
 
 
 def check_gold(gold: str, thorough: bool = False) -> Decision:
@@ -70,7 +90,7 @@ def check_gold(gold: str, thorough: bool = False) -> Decision:
     try:
         value = _read(gold, Builder(thorough))[1]
         for item in value.items if isinstance(value, Collection) else (value,):
-            if isinstance(item, Expr) and item.op != "infinity" and not has_value(item):
+            if isinstance(item, Expr) and not is_infinite(item) and not has_value(item):
                 return Decision("gold_unreadable", "tree", "it has no finite value")
     except TooCostly as error:
         return Decision("costly", "tree", str(error))
@@ -93,10 +113,36 @@ def _compare(gold: str, answer: str, build: Builder) -> Decision:
     except TooCostly as error:
         return Decision("costly", rung, str(error))
     except Undecidable as error:
-        return Decision("gold_unreadable" if build.thorough else "costly", rung, str(error))
+        if not build.thorough:
+            return Decision("costly", rung, str(error))
+        sound = check_gold(gold, thorough=True)  # an answer may have chosen the points: `n!` asks for natural numbers
+        return sound if sound.outcome != "equal" else Decision("different", rung, str(error))
     except Exception as error:  # whatever an answer brings about is the answer's doing, unless the gold does it too
         sound = check_gold(gold, build.thorough)
         return sound if sound.outcome != "equal" else Decision("answer_unreadable", rung, str(error))
+
+
+def _is_readable(text: str, build: Builder) -> bool:
+    try:
+        parse(text, build)
+    except Unreadable:
+        return False
+    return True
+
+
+def _is_name(text: str) -> bool:
+    """Whether this names a quantity in words or symbols, rather than computing, denying or listing something."""
+    if len(text) > _MAX_NAME or not text.strip() or _COMPUTES.search(text) or _QUALIFIES.search(text):
+        return False
+    depth = 0
+    for position, character in enumerate(text):
+        depth += (character in "({[") - (character in ")}]")
+        before = text[position - 1] if position else " "
+        if depth < 0 or (
+            depth == 0 and (character in ",-" or (character.isdigit() and not before.isalnum() and before != "_"))
+        ):
+            return False
+    return depth == 0
 
 
 @functools.lru_cache(_REMEMBERED)
@@ -107,7 +153,7 @@ def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value,
         value = parse(body, build)
     except Unreadable:
         head, equals, tail = body.rpartition("=")
-        if not equals or not tail.strip() or head.rstrip()[-1:] in "<>!:" or head.count("{") != head.count("}"):
+        if not equals or not all(_is_name(side) or _is_readable(side, build) for side in head.split("=", _MAX_SIDES)):
             raise
         body = tail
         value = parse(body, build)
@@ -120,8 +166,10 @@ def _read(text: str, build: Builder, letters: bool = False) -> tuple[str, Value,
 
 def _equal(gold: tuple[str, Value, Unit], answer: tuple[str, Value, Unit], build: Builder) -> bool:
     (gold_text, gold_value, gold_unit), (answer_text, answer_value, answer_unit) = gold, answer
-    equality = Equality(most_decimals(gold_text), most_decimals(answer_text))
+    alone = isinstance(gold_value, Expr) or isinstance(answer_value, Expr)
+    gold_value, answer_value = _joined(gold_text, gold_value, alone), _joined(answer_text, answer_value, alone)
     rational = gold_value.rational if isinstance(gold_value, Expr) else None
+    equality = Equality(most_decimals(gold_text), most_decimals(answer_text))
     pairs = factors(gold_unit, answer_unit, rational is not None and abs(rational) < 1)
     candidates: list[tuple[Value, Value]] = []
     for gold_factor, answer_factor in pairs:
@@ -130,8 +178,8 @@ def _equal(gold: tuple[str, Value, Unit], answer: tuple[str, Value, Unit], build
         elif isinstance(gold_value, Expr) and isinstance(answer_value, Expr):
             candidates.append((_times(gold_value, gold_factor, build), _times(answer_value, answer_factor, build)))
     if isinstance(gold_value, Expr) and isinstance(answer_value, Expr):
-        dimensions = gold_unit.dimension and answer_unit.dimension
-        if (gold_unit is DEGREE) != (answer_unit is DEGREE) and not dimensions:
+        dimensions = {gold_unit.dimension, answer_unit.dimension}
+        if (gold_unit is DEGREE) != (answer_unit is DEGREE) and dimensions & {"", RADIAN.dimension}:
             degree = build.divide(building.PI, number(180))
             if gold_unit is DEGREE:
                 candidates.append((build.mul(gold_value, degree), answer_value))
@@ -147,6 +195,12 @@ def _equal(gold: tuple[str, Value, Unit], answer: tuple[str, Value, Unit], build
         if same_form(gold_value, answer_value):
             return True
         raise
+
+
+def _joined(text: str, value: Value, alone: bool) -> Value:
+    """`1,000,000` as one number: beside a single value (`alone`), or where a list would hold `000`."""
+    plain = read_number(text) if isinstance(value, Collection) and (alone or _ZEROS.search(text)) else None
+    return value if plain is None else number(plain.value)
 
 
 def _times(value: Expr, factor: Fraction, build: Builder) -> Expr:

@@ -9,7 +9,7 @@ from darkhorse.verify.math.tree import Unreadable
 
 _FUNCTION_NAMES = (
     "arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh cosh tanh coth sin cos tan cot sec csc ln lg log "
-    "exp sqrt abs floor ceil gcd lcm max min"
+    "exp cis sqrt abs floor ceil gcd lcm max min"
 )
 FUNCTIONS = tuple(_FUNCTION_NAMES.split())
 CONSTANTS = ("infinity", "infty", "oo", "pi")
@@ -38,7 +38,7 @@ _SAME_AS = {
 
 @dataclass(frozen=True)
 class Token:
-    """`kind` is row, environment, and (a separator in words), command, number, name, letter, operator or end."""
+    """`kind` is row, environment, and, or (words whose text is `;`), command, number, name, letter, operator or end."""
 
     kind: str
     text: str
@@ -69,7 +69,7 @@ def tokenize(text: str) -> list[Token]:
         if kind == "word":
             if tokens and tokens[-1].text in (",", ";"):
                 tokens.pop()  # "a, b, and c" is one list
-            tokens.append(Token("and", ";"))
+            tokens.append(Token(word, ";"))
         elif kind == "environment":
             tokens.append(Token(kind, word.replace(" ", "")))
         elif word in _SAME_AS:

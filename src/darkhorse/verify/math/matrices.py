@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from darkhorse.verify.math.building import Builder, number, scalar
-from darkhorse.verify.math.tree import Expr, Table, Unreadable, Value
+from darkhorse.verify.math.tree import Collection, Expr, Table, Unreadable, Value
 
 
 def scaled(value: Value, sign: int, build: Builder) -> Value:
@@ -43,6 +43,17 @@ def product(factors: list[Value], build: Builder) -> Value:
         result = _multiplied(result, table, build)
     factor: Expr = build.mul(*numbers)
     return Table(tuple(tuple(build.mul(factor, scalar(entry)) for entry in row) for row in result.rows))
+
+
+def transposed(value: Table | Collection) -> Table:
+    """Rows and columns exchanged; a list in brackets becomes a column."""
+    if isinstance(value, Collection):
+        if not value.ordered:
+            raise Unreadable("the transposition of something that is no matrix")
+        return Table(tuple((item,) for item in value.items))
+    if len({len(row) for row in value.rows}) != 1:
+        raise Unreadable("rows of different lengths")
+    return Table(tuple(zip(*value.rows, strict=True)))
 
 
 def _multiplied(left: Table, right: Table, build: Builder) -> Table:

@@ -6,6 +6,8 @@ import functools
 import re
 import unicodedata
 
+from darkhorse.verify.math.lexer import FUNCTIONS
+
 _UNICODE = str.maketrans(
     {
         "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ",
@@ -15,7 +17,10 @@ _UNICODE = str.maketrans(
         "γ": r"\gamma ", "δ": r"\delta ", "ε": r"\epsilon ", "μ": r"\mu ", "σ": r"\sigma ", "φ": r"\phi ",
         "ω": r"\omega ", "⁄": "/", "∖": r"\setminus ", "∫": r"\int ", "∑": r"\sum ", "⟨": "(", "⟩": ")", "→": r"\to ",
         "≡": r"\equiv ", "∠": r"\angle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
-        "“": '"', "”": '"', "’": "'", "′": "'",
+        "“": '"', "”": '"', "’": "'", "′": "'", "″": "''", "∕": "/", "∶": ":", "∙": r"\cdot ", "•": r"\cdot ",
+        "⩽": r"\le ", "⩾": r"\ge ",
+        "‐": "-", "‑": "-", "。": ".", "º": r"^\circ ", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}",
+        "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
     }
 )  # fmt: skip
 _VULGAR = {
@@ -26,10 +31,27 @@ _VULGAR = {
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱˣ]+")
 _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙₖᵢⱼ]+")
 _ROOTS = re.compile(r"([√∛∜])\s*(\d+(?:\.\d+)?|[A-Za-z]\b)?")
+_NAMES = "|".join(name for name in FUNCTIONS if name not in ("min", "sec"))  # these two are units as well
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"\\(?:boxed|fbox)\s*(?=\{)", ""),
+        (r"\\(?:boxed|fbox|framebox|ensuremath)\s*(?=\{)", ""),
+        (r"\A\s*(\*\*|[*_`])\s*([^*_`]+?)\s*\1\s*\Z", r"\2"),
+        (r"\{\s*([^{}]{1,40}?)\s*\\over(?![A-Za-z])\s*([^{}]{1,40}?)\s*\}", r"\\frac{\1}{\2}"),
+        (r"(?<=\d)\.\.\.+", r"\\ldots "),
+        (r"\\cr(?![A-Za-z])", r"\\\\"),
+        (r"\\&", r"\\text{ and }"),
+        (r"\\not\s*=", r"\\ne "),
+        (r"\\(?:tg(?![A-Za-z])|operatorname\*?\s*\{\s*tg\s*\})", r"\\tan "),
+        (r"\\(?:ctg(?![A-Za-z])|operatorname\*?\s*\{\s*ctg\s*\})", r"\\cot "),
+        (r"\\(?:arctg(?![A-Za-z])|operatorname\*?\s*\{\s*arctg\s*\})", r"\\arctan "),
+        (rf"\\(?:text|mathrm)\s*\{{\s*({_NAMES})\s*\}}", r"\\\1 "),
+        (r"\(\s*(?:\\(?:text|mathrm)\s*\{\s*)?mod\s*(?:\}\s*)?(\d{1,9}|[a-z])\s*\)", r"\\pmod{\1}"),
+        (r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))", r"\\times "),
+        (r"(\d)\s*(?:\^\s*)?(?:st|nd|rd|th|\{\s*(?:st|nd|rd|th)\s*\})\s*\Z", r"\1"),
+        (r"(\d)\s*(?:\^\s*)?\{?\s*\\(?:text|mathrm|textrm)\s*\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?\s*\Z", r"\1"),
+        (r"\\mathbb\s*\{?R\}?\s*(?:\^\s*\{?\+\}?|_\s*\{\s*>\s*0\s*\}|\^\s*\{\s*>\s*0\s*\})", r"(0,\\infty)"),
+        (r"\bsq\.", "sq"),
         (r"\\[()]|\\\[|(?<!\\)\\\](?!\])", " "),
         (r"\\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\s*\.?", ""),
         (
@@ -40,7 +62,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\A\s*(?:\{\})?\s*[\^_]\{?(\d{1,4})\}?\s*C_\{?(\d{1,4})\}?\s*\Z", r"\\binom{\1}{\2}"),
         (r"(\d)\s*\\text\s*\{\s*to\s*\}\s*(?=\d)", r"\1:"),
         (r"(?<=\d) to (?=\d)", ":"),
-        (r"\A\s*\\text\s*\{\s*([-+]?\d[\d.,/]*) +([A-Za-z ]+)\}\s*\Z", r"\1\\text{ \2}"),
+        (r"\A\s*\\text\s*\{\s*([-+]?\d[\d.,/:]*) +([A-Za-z. ]+)\}\s*\Z", r"\1\\text{ \2}"),
         (r"(?<!\d)(\d+\.|0\.\d+)\((\d{1,50})\)", r"\1\\overline{\2}"),
         (r"(?<=\d),\s*\\!\s*(?=\d{3}(?!\d))", ""),
         (r",\s*\\!\s*", ","),
@@ -50,12 +72,13 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\(?:rangle|rang)(?![A-Za-z])", ")"),
         (r"(?<=\d)\s*(?:\\[,!;:]|\{\s*,\s*\}|~)\s*(?=\d{3}(?!\d))", ""),
         (r"(?<!\\)\\[,!;:> ]|~|\\(?:qquad|quad|enspace|thinspace)", " "),
-        (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
+        (r"\\(?:[dtc]|nice|s)frac(?![A-Za-z])", r"\\frac"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r"\\(?:text)?color(?:box)?\s*\{[^{}]*\}", ""),
         (r"\\(?:mathrm|operatorname|mathop)\*?\s*\{\s*([A-Za-z])\s*\}", r"\1 "),
-        (r"\\(?:operatorname|mathop)\*?\s*\{\s*([A-Za-z ]*)\}", r" \1 "),
-        (r"\\(?:mbox|textrm|textnormal|textit|texttt|textsf|mathrm|hbox|textup)\s*(?=\{)", r"\\text"),
+        (rf"\\(?:operatorname|mathop)\*?\s*\{{\s*({'|'.join(FUNCTIONS)})\s*\}}", r" \1 "),
+        (r"\\(?:operatorname|mathop)\*?\s*(?=\{)", r"\\text"),
+        (r"\\(?:mbox|textrm|textnormal|textit|texttt|textsf|mathrm|hbox|textup|emph|mathtt)\s*(?=\{)", r"\\text"),
         (r"\\(?:text|textbf|mathbf|mathit|mathsf|underline|boldsymbol|bm)\s*\{\s*([-+\d.,/]+)\s*\}", r"\1"),
         (r"\\(?:textbf|underline)\s*(?=\{)", r"\\text"),
         (r"\\(?:mathbf|mathit|mathsf|mathcal|boldsymbol|bm)(?![A-Za-z])", ""),
@@ -68,6 +91,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=[\])])\s*U\s*(?=[\[(])", r"\\cup "),
     )
 )
+_REWRITES_OF_PLAIN_TEXT = tuple(rule for rule in _REWRITES if not rule[0].pattern.startswith(r"\\"))
 _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -76,7 +100,11 @@ _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"\\mathbb{R}",
         ),
         (r"\A\W*(?:\\?text\s*\{)?\s*(?:there (?:is|are) )?no (?:real )?solutions?(?: exists?)?\s*\}?\Z", r"\\emptyset"),
+        (r"\A\s*(?:\\text\s*\{\s*)?(?:the )?empty set\s*\}?\s*\Z", r"\\emptyset"),
+        (r"\A\s*([-+]?)\s*(?:\\text\s*\{\s*)?infinity\s*\}?\s*\Z", r"\1\\infty"),
+        (r"\A\s*(?:\\text\s*\{\s*)?DNE\s*\}?\s*\Z", r"\\text{does not exist}"),
         (r"\b([ap])\.\s?m\.?(?![a-z])", r"\1m"),
+        (r"\bequals\b", "="),
         (r"[,;(]\s*(?:\\text\s*\{[ a-z]{0,20}\}\s*)?[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?\s*\)?\Z", ""),
         (r"(?<=\d\*)I\b", "i"),
     )
@@ -89,15 +117,20 @@ _DOUBT = re.compile(r"\b(?:not|no|never|or|maybe|either|neither)\b|n't\b")
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _LETTERS = re.compile(r"\A\s*(\(?)\s*\\text\s*\{\s*(\(?[A-Za-z]\)?(?:\s*,\s*[A-Z])*)\s*\}\s*(\)?)\s*\Z")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z{}])")
-_PYTHON_COMPLEX = re.compile(r"\A([-+]?[\d.]+ ?[-+] ?[\d.]*)j\Z")
-_MONEY = re.compile(r"\s*([-+]?)\s*(\\\$|[€£¥])\s*([^\\$€£¥]*)\Z")
-_CURRENCIES = {"\\$": "dollars", "€": "euros", "£": "sterling", "¥": "yen"}
+_PYTHON_COMPLEX = re.compile(r"\A\(?([-+]?[\d.]+ ?[-+] ?[\d.]*)j\)?\Z")
+_CONDITIONAL = re.compile(r"\\text\s*\{\s*(?:,?\s*(?:if|for|when|where|otherwise|else)\s*)\}")
+_BLANKS = re.compile(r"[\s~]+")  # one blank each, for rules that look for optional ones
+_MONEY = re.compile(r"\s*([-+]?)\s*(\\\$|[€£¥₹]|USD\b|EUR\b|GBP\b|Rs\b\.?)\s*([^\\$€£¥₹]*)\Z")
+_CURRENCIES = {
+    "\\$": "dollars", "€": "euros", "£": "sterling", "¥": "yen", "₹": "rupees", "USD": "dollars", "EUR": "euros",
+    "GBP": "sterling", "Rs": "rupees",
+}  # fmt: skip
 
 
 @functools.lru_cache(4_096)
 def normalise(answer: str) -> str:
     """The answer in plain LaTeX: one spelling for each construct, `\\text{...}` kept where it carries words."""
-    text = answer.strip()
+    text = _BLANKS.sub(lambda match: "~" if "~" in match.group() else " ", answer.strip())
     if _PLAIN.fullmatch(text):
         return text
     if not text.isascii():
@@ -106,18 +139,20 @@ def normalise(answer: str) -> str:
         text = _ESCAPED_TWICE.sub(r"\\", text)  # JSON written twice; in a matrix it begins a row
     text = re.sub(r"\\lbrace(?![A-Za-z])", r"\\{", re.sub(r"\\rbrace(?![A-Za-z])", r"\\}", text))
     if money := _MONEY.match(text):
-        text = f"{money.group(1)}{money.group(3)}\\text{{ {_CURRENCIES[money.group(2)]}}}"
-    text = re.sub("[€£¥]", lambda match: f"\\text{{ {_CURRENCIES[match.group()]}}}", text)
+        text = f"{money.group(1)}{money.group(3)}\\text{{ {_CURRENCIES[money.group(2).rstrip('.')]}}}"
+    text = re.sub("[€£¥₹]", lambda match: f"\\text{{ {_CURRENCIES[match.group()]}}}", text)
     text = text.replace("\\$", "").replace("$", "")
-    for pattern, replacement in _REWRITES:
+    for pattern, replacement in _REWRITES if "\\" in text else _REWRITES_OF_PLAIN_TEXT:
         text = pattern.sub(replacement, text)
     text = _LETTERS.sub(r"\1\2\3", re.sub(r"\A\s*\\approx(?![A-Za-z])", "", text))
     for pattern, replacement in _PHRASES:
         text = pattern.sub(replacement, text)
     text = _INTRODUCTION.sub("", text) if _INTRODUCTION.match(text) and not _DOUBT.search(text) else text
     text = _TEXT.sub(_drop_filler, text)
+    if "\\begin{cases}" in text:
+        text = _CONDITIONAL.sub(" ", text)
     text = re.sub(r"\s+", " ", text).strip()
-    text = re.sub(r"(?<!\\)[.,;:\s]+\Z", "", text)
+    text = re.sub(r"(?:(?<!\\)[.,;:\s]|(?<!\\)\\\\(?=\s*\Z))+\Z", "", text) if text[-1:] in ".,;:\\" else text
     text = text.removeprefix("= ").removeprefix("=") if text.startswith("=") else text
     if len(text) > 2 and text[0] == text[-1] == '"':
         text = text[1:-1].strip()

@@ -15,7 +15,12 @@ _DECIMAL = re.compile(
     rf"([-+]?)\s*({_UNSIGNED})\s*"
     r"(?:(?:[eE]|(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*)\{?\s*([-+]?\d{1,3})\s*\}?)?"
 )
-_PRODUCT_WITH_E = re.compile(r"[-+]?\d+e-\d")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
+_ROUND_NUMERALS = {
+    f"{one} {name}": value
+    for name, value in (("hundred", 100), ("thousand", 1000), ("million", 10**6))
+    for one in ("a", "one")
+}
+_PRODUCT_WITH_E = re.compile(r"([-+]?\d+)e(-\d)")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
 _NUMERAL_NAMES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
@@ -24,7 +29,10 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 NUMERALS = {word: value for value, word in enumerate(_NUMERAL_NAMES.split())}
 NUMERALS |= {word: 10 * tens for tens, word in enumerate(_TENS.split(), 2)}
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,\d{2}|\d+,\d{4,})")  # 1,5 is a list, 1,234 a thousand
-_SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
+_OTHER_THOUSANDS = re.compile(
+    r"[-+]?\d{1,3}(?:(?: \d{3})+(?:\.\d+)?|(?:'\d{3})+(?:\.\d+)?|(?:\.\d{3}){2,}(?:,\d+)?|(?:\.\d{3})+,\d+)"
+    r"|[-+]?\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?"
+)
 _INTEGER = r"\s*([-+]?\d+)\s*"
 
 
@@ -44,7 +52,7 @@ def read_number(text: str, loose: bool = False) -> Number | None:
     Args:
         text: a normalised answer without its unit.
         loose: whether spellings with a second meaning are read as numbers too, for a text that is compared with a
-            plain number: `1e-3`, `1000,99`, `1 000` and `five`.
+            plain number: `1e-3`, `1000,99`, `1 000`, `1.000.000`, `12,34,567` and `five`.
     """
     text = text.strip()
     if len(text) > MAX_DIGITS:
@@ -53,8 +61,8 @@ def read_number(text: str, loose: bool = False) -> Number | None:
         return Number(Fraction(written))
     if loose and _DECIMAL_COMMA.fullmatch(text):
         text = text.replace(",", ".")
-    elif loose and _SPACED_THOUSANDS.fullmatch(text):
-        text = text.replace(" ", "")
+    elif loose and _OTHER_THOUSANDS.fullmatch(text):
+        text = _in_plain_digits(text)
     elif not loose and _PRODUCT_WITH_E.fullmatch(text):
         return None
     if match := _DECIMAL.fullmatch(text):
@@ -65,8 +73,19 @@ def read_number(text: str, loose: bool = False) -> Number | None:
     return _read_fraction(text)
 
 
+def _in_plain_digits(text: str) -> str:
+    """`1 000`, `1'000`, `1.000,5` and `12,34,567` with a decimal point and no other separator."""
+    whole, comma, decimals = text, "", ""
+    if text.count(".") > 1 or ("," in text and "." in text and text.index(".") < text.index(",")):
+        whole, comma, decimals = text.partition(",")
+        whole = whole.replace(".", "")
+    return re.sub("[ ',]", "", whole) + ("." if comma else "") + decimals
+
+
 def spelled(text: str) -> int | None:
     """A whole number below a hundred in words."""
+    if text.casefold() in _ROUND_NUMERALS:
+        return _ROUND_NUMERALS[text.casefold()]
     tens, _, ones = text.casefold().replace("-", " ").partition(" ")
     if not ones:
         return NUMERALS.get(tens)
@@ -93,6 +112,12 @@ def _read_fraction(text: str) -> Number | None:
     return Number(-value if sign == "-" else value)
 
 
+def as_number(text: str) -> str:
+    """`3e-2` as `3.0e-2`, which is a number beyond doubt; anything else as it is."""
+    match = _PRODUCT_WITH_E.fullmatch(text.strip())
+    return f"{match[1]}.0e{match[2]}" if match else text
+
+
 def most_decimals(text: str) -> int:
     """The most decimals any number in the text is written with: the precision its author chose."""
     return max((len(digits) for digits in re.findall(r"\d*\.(\d+)", text)), default=0)
@@ -101,6 +126,13 @@ def most_decimals(text: str) -> int:
 def terminates(value: Fraction, decimals: int) -> bool:
     """Whether the value can be written exactly with that many decimals."""
     return bool(10**decimals % value.denominator == 0)
+
+
+def written_out(exact: Fraction, decimal: Fraction, decimals: int) -> bool:
+    """Whether a decimal is the exact value rounded or cut off at its last place, or as a double prints it."""
+    error = abs(exact - decimal)
+    cut_off = abs(decimal) <= abs(exact) and error < Fraction(1, 10**decimals)
+    return cut_off or error <= Fraction(1, 2 * 10**decimals) or error <= abs(exact) / 2**52
 
 
 def significant_digits(value: Fraction, decimals: int) -> int:
@@ -121,7 +153,7 @@ def stands_for(gold: Fraction, gold_decimals: int, answer: Fraction, answer_deci
     gold_exact, answer_exact = terminates(gold, gold_decimals), terminates(answer, answer_decimals)
     if not gold_exact and answer_exact:
         enough = significant_digits(answer, answer_decimals) >= MIN_DIGITS_OF_ROUNDED_ANSWER
-        return enough and abs(gold - answer) < Fraction(1, 10**answer_decimals)
+        return enough and written_out(gold, answer, answer_decimals)
     if gold_decimals > 0 and gold_exact:
         finer = not terminates(answer, limit) or not terminates(answer, gold_decimals + 3)
         enough = significant_digits(gold, gold_decimals) >= MIN_DIGITS_OF_ROUNDED_GOLD

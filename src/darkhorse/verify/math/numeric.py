@@ -10,7 +10,13 @@ from fractions import Fraction
 from typing import Any
 
 from darkhorse.verify.math.building import ACCUMULATORS
-from darkhorse.verify.math.numbers import MIN_DIGITS_OF_ROUNDED_ANSWER, significant_digits, stands_for, terminates
+from darkhorse.verify.math.numbers import (
+    MIN_DIGITS_OF_ROUNDED_ANSWER,
+    significant_digits,
+    stands_for,
+    terminates,
+    written_out,
+)
 from darkhorse.verify.math.tree import Expr, TooCostly, nodes, symbols
 
 SCREENING_DIGITS = 50
@@ -95,7 +101,7 @@ def same_number(gold: Expr, answer: Expr, gold_decimals: int, answer_decimals: i
         return False
     exact = value_of(gold)
     enough = significant_digits(value, answer_decimals) >= MIN_DIGITS_OF_ROUNDED_ANSWER
-    return enough and exact is not None and abs(exact - value) < Fraction(1, 10**answer_decimals)
+    return enough and exact is not None and written_out(exact, value, answer_decimals)
 
 
 def has_value(expression: Expr) -> bool:
@@ -120,7 +126,8 @@ def value_of(expression: Expr) -> Fraction | None:
     mantissa, exponent = (int(part) for part in value.real.man_exp)
     if abs(exponent) > 10_000:
         return None
-    return Fraction(mantissa) * Fraction(2) ** exponent
+    size = Fraction(abs(mantissa)) * Fraction(2) ** exponent  # the mantissa may come without its sign
+    return -size if value.real < 0 else size
 
 
 def constant_ratio(first: Expr, second: Expr) -> float | None:

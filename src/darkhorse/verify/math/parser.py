@@ -21,6 +21,7 @@ from darkhorse.verify.math.lexer import tokenize
 from darkhorse.verify.math.tree import (
     Collection,
     Expr,
+    NumberSet,
     Ratio,
     Relation,
     SetOperation,
@@ -59,14 +60,16 @@ def parse(text: str, build: Builder) -> Value:
 
 class _Parser(Atoms):
     def statement(self) -> Value:
-        groups = [self.items()]
-        while self.take(";"):
+        groups, words = [self.items()], set()
+        while self.peek() == ";":
+            words.add(self.next().kind)
             groups.append(self.items())
         if len(groups) > 1 and all(len(group) == len(groups[0]) > 1 for group in groups):
             items: list[Value] = [Collection("", "", tuple(group)) for group in groups]
         else:
             items = [item for group in groups for item in group]
-        return items[0] if len(items) == 1 else Collection("", "", tuple(items))
+        word = words.pop() if len(words) == 1 and len(items) == len(groups) else ""
+        return items[0] if len(items) == 1 else Collection("", "", tuple(items), word if word in ("and", "or") else "")
 
     def items(self) -> list[Value]:
         items = self.both_signs()
@@ -118,6 +121,9 @@ class _Parser(Atoms):
     def sum(self) -> Value:
         sign = self.read_sign() if self.peek() in _SIGNS else None
         value = self.term()
+        while sign is None and self.peek() == "-" and _is_set(value):
+            self.next()
+            value = SetOperation("difference", value, self.term())
         if sign is None and self.peek() not in _SIGNS:
             return value
         terms = [matrices.scaled(value, sign or 1, self.build)]
@@ -169,7 +175,9 @@ class _Parser(Atoms):
                 value = self.build.factorial(scalar(value))
                 continue
             self.next()
-            if self.take_degree():
+            if isinstance(value, Table | Collection) and self.take_transposition():
+                value = matrices.transposed(value)
+            elif self.take_degree():
                 value = self.build.mul(scalar(value), self.build.divide(building.PI, building.number(180)))
             else:
                 value = self.build.power(scalar(value), scalar(self.exponent()))
@@ -197,6 +205,14 @@ class _Parser(Atoms):
         if self.peek() == "{" and self.peek(1) == r"\circ" and self.peek(2) == "}":
             self.position += 3
             return True
+        return False
+
+    def take_transposition(self) -> bool:
+        r"""Whether `T`, `{T}` or `\top` comes next; consumed if so."""
+        for marks in (("T",), (r"\top",), ("{", "T", "}"), ("{", r"\top", "}")):
+            if tuple(self.peek(k) for k in range(len(marks))) == marks:
+                self.position += len(marks)
+                return True
         return False
 
     def bracket(self) -> Value:
@@ -242,3 +258,7 @@ class _Parser(Atoms):
     def closes_interval(self) -> bool:
         """Whether a `[` here ends a French interval such as `[0,1[` rather than opening something."""
         return self.peek() == "[" and self.peek(1) in _END_OF_INTERVAL
+
+
+def _is_set(value: Value) -> bool:
+    return isinstance(value, NumberSet | SetOperation) or (isinstance(value, Collection) and value.opening == "{")

@@ -60,11 +60,13 @@ class Collection:
         opening: `(`, `[`, `{`, or empty for a bare list. French `]a,b[` is stored as `(`, `)`.
         closing: the matching bracket.
         items: in the order written.
+        word: `and` or `or` where only that word joins the items of a bare list.
     """
 
     opening: str
     closing: str
     items: tuple[Value, ...]
+    word: str = ""
 
     @property
     def ordered(self) -> bool:

@@ -24,7 +24,7 @@ def left_undone(gold: str, answer: str) -> bool:
     if gold_number is None or gold_unit is DEGREE:  # degrees may be answered in radians, which are no plain numbers
         return False
     body = split_unit(normalise(answer))[0].strip()
-    number = read_number(body)
+    number = read_number(body) or read_number(body, loose=True)
     if number is not None:
         return number.value.denominator == 1 and _is_quotient(body) and not _is_quotient(gold_body)
     try:

@@ -25,6 +25,7 @@ class Unit:
 NONE = Unit()
 PERCENT = Unit("percent", Fraction(1, 100))
 DEGREE = Unit("angle")
+RADIAN = Unit("radian")
 _TABLE: dict[str, tuple[str, str]] = {}
 for _dimension, _spellings in {
     "length": "m meter meters metre metres:1 cm centimeter centimeters centimetre centimetres:1/100 "
@@ -41,6 +42,11 @@ for _dimension, _spellings in {
     "yen": "yen yuan rmb:1",
     "speed": "m/s:1 km/h kph:1000/3600 mph miles/hour:1609344/3600000",
     "angle": "degree degrees deg:1",
+    "radian": "radian radians rad rads:1",
+    "temperature in K": "K kelvin kelvins:1",
+    "rupees": "rupee rupees rs inr:1",
+    "acceleration": "m/s^2 m/sec^2:1",
+    "density": "kg/m^3:1 g/cm^3:1000",
     "percent": "percent percentage pct:1/100",
     "morning": "am:1",
     "afternoon": "pm:1",
@@ -48,6 +54,20 @@ for _dimension, _spellings in {
     for _group in re.findall(r"([^:]+):(\S+)\s*", _spellings):
         for _name in _group[0].split():
             _TABLE[_name] = (_dimension, _group[1])
+_PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "m": Fraction(1, 10**3), "\\mu": Fraction(1, 10**6)}
+for _dimension, _symbols in {
+    "energy": "J joule joules",
+    "power": "W watt watts",
+    "force": "N newton newtons",
+    "pressure": "Pa pascal pascals",
+    "frequency": "Hz hertz",
+    "voltage": "V volt volts",
+    "electronvolts": "eV",
+}.items():
+    for _symbol in _symbols.split():
+        for _prefix, _factor in _PREFIXES.items():
+            if len(_symbol) <= 2 or not _prefix:
+                _TABLE[_prefix + _symbol] = (_dimension, str(_factor))
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _QUALIFIERS = (
     "and or not no none nor to than least most about if when where mod half halves third thirds quarter quarters "
@@ -57,10 +77,21 @@ _QUALIFIERS = (
 )
 _NOT_UNITS = frozenset(_QUALIFIERS.split())
 _POWER = r"(?:\s*\^\s*\{?\s*([23])\s*\}?)?"
+_NO_LETTER = r"[^CF]"
 _DEGREES = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\\degree)\s*(\\text\s*\{\s*[CF]\s*\}|[CF])?\Z")
+_DEGREE_SIGN = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\\degree)")
+_MINUTES = re.compile(
+    r"(\d{1,6})\s*(?:\^\s*\{?\s*\\circ\s*\}?|\\degree)\s*(\d{1,2})\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)"
+    r"(?:\s*(\d{1,2})\s*(?:''|\^\s*\{?\s*\\prime\s*\\prime\s*\}?))?"
+)
+_PART = r"(\d{1,9}(?:\.\d{1,9})?)\s*(?:\\text\s*\{\s*([A-Za-z]+)\.?,?\s*(?:and\s*)?\}|([A-Za-z]+)\.?,?(?:\s+and)?)"
+_TWO_PARTS = re.compile(rf"{_PART}\s*(?:\\text\s*\{{\s*and\s*\}}\s*)?{_PART}")
 _PERCENT = re.compile(r"\s*\\?%\Z")
 _MODULUS = re.compile(r"\s*\(?\s*\\pmod\s*(?:\{([^{}]*)\}|(\w+))\s*\)?\Z")
-_TEXT_UNIT = re.compile(r"\s*\\text\s*\{([^{}]*)\}\s*(?:/\s*\\text\s*\{([^{}]*)\}\s*)?" + _POWER + r"\Z")
+_INNER_POWER = re.compile(r"\s*\^\s*\{?\s*(-?\d)\s*\}?")
+_UNIT_WORD = re.compile(r"[a-z]+(?:\^-?\d)?")
+_INSIDE = r"\s*\\text\s*\{((?:[^{}]|\^\s*\{-?\d\})*)\}\s*"
+_TEXT_UNIT = re.compile(_INSIDE + rf"(?:/{_INSIDE})?" + _POWER + r"\Z")
 _RAW_UNIT = re.compile(r"(?<=[\d}) ])([A-Za-z]+(?:[ /][A-Za-z]+){0,3})" + _POWER + r"\Z")
 _TRIGONOMETRIC = re.compile(r"sin|cos|tan|cot|sec|csc")
 _VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
@@ -76,8 +107,10 @@ def split_unit(text: str, letters: bool = False) -> tuple[str, Unit]:
         text: a normalised answer.
         letters: whether one letter behind a number may be a unit, as in `5 m`, rather than a variable.
     """
+    if (parts := _compound(text)) is not None:
+        return parts
     if (match := _DEGREES.search(text)) and not _TRIGONOMETRIC.search(text):
-        unit = Unit("temperature") if match.group(1) else DEGREE
+        unit = Unit(f"temperature in {re.sub(_NO_LETTER, '', match.group(1))[-1]}") if match.group(1) else DEGREE
     elif match := _PERCENT.search(text):
         unit = PERCENT
     elif match := _MODULUS.search(text):
@@ -98,7 +131,27 @@ def split_unit(text: str, letters: bool = False) -> tuple[str, Unit]:
     else:
         return text, NONE
     body = text[: match.start()].strip()
+    if unit is DEGREE and "\\circ" in body:  # each of several angles has its own sign
+        body = _DEGREE_SIGN.sub("", body)
     return (body, unit) if body else (text, NONE)
+
+
+def _compound(text: str) -> tuple[str, Unit] | None:
+    """`1 hour 30 minutes` and `45^\\circ 30'` in their first unit."""
+    if match := _MINUTES.fullmatch(text):
+        degrees, minutes, seconds = (Fraction(part or 0) for part in match.groups())
+        total = degrees + minutes / 60 + seconds / 3600
+        return str(total), DEGREE
+    match = _TWO_PARTS.fullmatch(text)
+    if match is None:
+        return None
+    first, second = _named(match[2] or match[3], None), _named(match[5] or match[6], None)
+    if first is None or second is None or not first.dimension or first.dimension != second.dimension:
+        return None
+    if second.factor >= first.factor:
+        return None
+    total = Fraction(match[1]) + Fraction(match[4]) * second.factor / first.factor
+    return str(total), first
 
 
 def has_variable(text: str) -> bool:
@@ -110,15 +163,15 @@ def factors(gold: Unit, answer: Unit, gold_below_one: bool) -> list[tuple[Fracti
     """Pairs to multiply gold and answer by, any of which may make them equal; empty if the units contradict.
 
     A unit on one side only is taken as understood on the other. A percentage also equals its bare number (`28%`
-    for a gold of 28), unless the gold is a proportion below one.
+    for a gold of 28), unless the gold's number is below one, where that would confuse `0.5` with `0.5%`.
     """
     if gold.dimension and answer.dimension:
         if gold.dimension != answer.dimension:
             return []
         return [(gold.factor * gold.scale, answer.factor * answer.scale)]
     pairs = [(gold.scale, answer.scale)]
-    if gold is PERCENT or gold.dimension == "percent":
-        pairs.append((gold.factor * gold.scale, answer.scale))
+    if gold.dimension == "percent":
+        pairs = ([] if gold_below_one else pairs) + [(gold.factor * gold.scale, answer.scale)]
     elif answer.dimension == "percent":
         pairs = ([] if gold_below_one else pairs) + [(gold.scale, answer.factor * answer.scale)]
     return pairs
@@ -126,8 +179,9 @@ def factors(gold: Unit, answer: Unit, gold_below_one: bool) -> list[tuple[Fracti
 
 def _named(phrase: str, power: str | None) -> Unit | None:
     """The unit of a phrase such as `square cm` or `million dollars`; None if it is no unit at all."""
-    words = re.sub(r"\s*/\s*", "/", phrase.replace(".", "").casefold()).split()
-    if any(part in _NOT_UNITS or re.search(r"[^a-z]", part) for word in words for part in word.split("/")):
+    spelled = re.sub(r"\s*/\s*", "/", _INNER_POWER.sub(r"^\1", phrase.replace(".", "")))
+    words = spelled.casefold().split()
+    if any(part in _NOT_UNITS or not _UNIT_WORD.fullmatch(part) for word in words for part in word.split("/")):
         return None
     scale = Fraction(1)
     if words and words[0] in _SCALES:
@@ -136,6 +190,10 @@ def _named(phrase: str, power: str | None) -> Unit | None:
     if words and words[0] in ("square", "sq", "cubic"):
         exponent = 3 if words.pop(0) == "cubic" else 2
     name = "/".join(words).replace("/per/", "/")
+    if spelled.strip() in _TABLE:  # case tells mW from MW
+        name = spelled.strip()
+    elif name.endswith(("^2", "^3")) and name[:-2] in _TABLE:
+        name, exponent = name[:-2], int(name[-1])
     if name not in _TABLE:
         return Unit(scale=scale)
     dimension, factor = _TABLE[name]

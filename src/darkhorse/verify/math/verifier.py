@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, TypeAdapter
 
-from darkhorse.chat.reasoning import THINK_CLOSE, Response
+from darkhorse.chat.reasoning import Response
 from darkhorse.tasks.task import Task
 from darkhorse.verify.math import qwen
-from darkhorse.verify.math.extraction import Found, gold_answer, lenient_answer, strict_answer
+from darkhorse.verify.math.extraction import Found, after_thinking, gold_answer, lenient_answer, strict_answer
 from darkhorse.verify.math.ladder import Decision, check_gold, decide
 from darkhorse.verify.math.normalise import normalise
 from darkhorse.verify.math.undone import left_undone
@@ -86,7 +86,7 @@ class MathVerifier:
         truth = read_truth(task, _TRUTH)
         if isinstance(truth, Abstained):
             return truth
-        text = response.answer.rpartition(THINK_CLOSE)[2]
+        text = after_thinking(response.answer)
         if truth.compat is not None:
             return _published(task, truth, text, context)
         gold = gold_answer(str(truth.answer))
