@@ -158,6 +158,33 @@ def chat(
 
 
 @app.command()
+def serve(
+    model: Annotated[str, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, model folder or model name.")],
+    host: Annotated[str, typer.Option(help="Address; anything but loopback needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    name: Annotated[str | None, typer.Option(help="Name of the model in requests; the argument by default.")] = None,
+    engine: Annotated[Literal["local", "vllm"], typer.Option(help="What samples; vllm needs its package.")] = "local",
+    context: Annotated[
+        int | None, typer.Option(min=2, help="Most tokens of prompt and reply; YaRN beyond the model's window.")
+    ] = None,
+    max_sequences: Annotated[int, typer.Option(min=1, help="Samples decoded at once.")] = 96,
+    max_waiting: Annotated[int, typer.Option(min=0, help="Samples that may wait before more are refused.")] = 256,
+    cache_gib: Annotated[float | None, typer.Option(help="Memory for keys and values; a third by default.")] = None,
+    drain: Annotated[int, typer.Option(min=0, help="Seconds to go on with what is under way at the end.")] = 30,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="DARKHORSE_API_KEY", help="What clients must send as a bearer token.")
+    ] = None,
+) -> None:
+    """Serve a model behind OpenAI's API until interrupted."""
+    from darkhorse.serving import server
+
+    options = server.ServeOptions(
+        host, port, name, engine, context, max_sequences, max_waiting, cache_gib, api_key or None, drain
+    )
+    server.serve(_model(model), options)
+
+
+@app.command()
 def sandbox(
     host: Annotated[str, typer.Option(help="Address; anything but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,

@@ -60,7 +60,7 @@ class SamplingParams:
 
 @dataclass(frozen=True)
 class Likeliest:
-    """What the model itself thought of a token's place: the token's log-probability, and the likeliest ones' in order."""
+    """What the model itself thought of a drawn token: its log-probability, and those of the likeliest, in order."""
 
     logprob: float
     tokens: tuple[tuple[int, float], ...]

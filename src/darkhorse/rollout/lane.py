@@ -99,11 +99,11 @@ class Lane:
         self._at_once = tokens_at_once(model.device)
 
     def withdraw(self, request: int, sample: int) -> None:
-        """Give up a sample before its next token: its slot is free then. Does nothing if it has ended. From any thread."""
+        """Give up a sample before its next token, if it has not ended; its slot is free then. From any thread."""
         self._withdrawn.append((request, sample))
 
     def longest(self, cache_bytes: int) -> int:
-        """The longest sequence that finds room in an empty cache of so many bytes, whatever part of it is the prompt."""
+        """The longest sequence that finds room in an empty cache of so many bytes, however much of it is prompt."""
         capacity = cache_bytes // self._place_bytes
         ledger = self._new_cache(1, capacity).ledger
         return bisect_left(range(1, capacity + 1), True, key=lambda end: not ledger.has_room(end, end))
@@ -309,7 +309,9 @@ class Lane:
         if self._on_likeliest is None:
             return {}
         return {
-            row: part[number].log_softmax(-1) for number, row in enumerate(rows) if live[row].sampling.likeliest is not None
+            row: part[number].log_softmax(-1)
+            for number, row in enumerate(rows)
+            if live[row].sampling.likeliest is not None
         }
 
     def _report(self, sequence: _Sequence, token: int, logprobs: Tensor) -> None:
