@@ -149,12 +149,20 @@ def evaluate(
 def chat(
     model: Annotated[str, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, model folder or model name.")],
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.6,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one answer.")] = 512,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens of one answer; as many as fit by default.")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=2, help="Most tokens of the conversation; YaRN beyond the model's window.")
+    ] = None,
+    tools: Annotated[str, typer.Option(help="Tools it may call, with commas between, e.g. python,calculator.")] = "",
+    system: Annotated[str, typer.Option(help="System message.")] = "",
 ) -> None:
     """Talk to a model in the terminal."""
     from darkhorse.serving import chat as serving
 
-    serving.chat(_model(model), temperature=temperature, max_tokens=max_tokens)
+    options = serving.ChatOptions(temperature, max_tokens, context, tools, system)
+    serving.chat(_model(model), options)
 
 
 @app.command()

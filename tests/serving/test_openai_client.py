@@ -6,12 +6,12 @@ import json
 import time
 
 import pytest
+from served import NAME, Running, ScriptedBackend, running
 
 import tiny
 from darkhorse.chat.renderer import Renderer
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.serving.local import LocalBackend
-from served import NAME, Running, ScriptedBackend, running
 
 openai = pytest.importorskip("openai")
 

@@ -142,7 +142,7 @@ class Lane:
             if self._withdrawn:
                 waiting = self._give_up(waiting, live, cache)
             if keep_coming:
-                cache.expect(max(_LEAST_BLOCK, sum(len(ask.samples) for ask in waiting)))
+                cache.expect(min(max_sequences, max(_LEAST_BLOCK, sum(len(ask.samples) for ask in waiting))))
             if len(live) <= _REFILL_BELOW * max_sequences:
                 while waiting and (asks := self._admissible(waiting, len(live), max_sequences, cache)):
                     yield from self._admit(asks, live, cache, inbox)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,7 +77,7 @@ class Model:
         stop: Sequence[str] = (),
         into: Answer | None = None,
         **settings: Any,
-    ) -> Iterator[Piece]:
+    ) -> Generator[Piece]:
         """Answer messages, piece by piece; leaving the loop ends the answer.
 
         Args:

@@ -95,6 +95,8 @@ class _Server(uvicorn.Server):
 
 
 def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
+    from torch import Tensor
+
     from darkhorse.config.model import ModelConfig
     from darkhorse.policy.loading import load_policy
     from darkhorse.policy.long_context import extend_context
@@ -105,8 +107,9 @@ def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
         extend_context(policy.model, options.context)
     backend = LocalBackend(policy, options.max_sequences, options.cache_gib)
     context = min(backend.context, options.context or backend.context)
-    vocabulary = int(policy.model.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr,operator]
-    return Served(options.name or model, policy.renderer, vocabulary, context), backend
+    embedding = policy.model.get_input_embeddings().weight
+    assert isinstance(embedding, Tensor)
+    return Served(options.name or model, policy.renderer, len(embedding), context), backend
 
 
 def _open_vllm(model: str, options: ServeOptions) -> tuple[Served, Backend]:
