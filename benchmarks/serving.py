@@ -3,8 +3,8 @@
 Each server runs alone; clients in a process of their own ask `/v1/completions` (chat where a server has no other) with
 streams, all at the same time, and each asks again when it has its answer. All answers go past the end of the turn to
 the length asked for, except Transformers' server, which cannot: what it sent is what counts. Figures: tokens a second
-over all clients, and the median time to a client's first token; medians over the repeats, after one that warms up. Ratios
-above 1 are in our favour.
+over all clients, and the median time to a client's first token; medians over the repeats, after one that warms up.
+Ratios above 1 are in our favour.
 
     python benchmarks/serving.py --json benchmarks/results/serving.json
 """

@@ -81,7 +81,7 @@ class ScriptedModel(Model):
     def stream(self, messages, tools=(), *, thinks=True, into=None, **settings):
         self.asked.append(RENDERER.decode(RENDERER.prompt(messages, tools)))
         self.settings.append(settings | {"thinks": thinks})
-        if len(self.asked[-1]) > 1000:
+        if len(self.asked[-1]) > 3000:
             raise ContextFull("full")
         said, into = self.script.pop(0), into or Answer()
         if said is KeyboardInterrupt:
@@ -135,10 +135,10 @@ def test_tools_are_called_shown_and_answered() -> None:
 
 def test_the_oldest_turns_make_room() -> None:
     conversation, _, screen = talk(["</think>one", "</think>two"])
-    conversation.answer("first " * 100)
-    conversation.answer("second " * 100)
+    conversation.answer("first " * 400)
+    conversation.answer("second " * 200)
     contents = [message["content"] for message in conversation.transcript()["messages"]]
-    assert contents == [("second " * 100), "two"] and "the oldest turn is forgotten" in printed(screen)
+    assert contents == [("second " * 200), "two"] and "the oldest turn is forgotten" in printed(screen)
     conversation.answer("third " * 1000)
     assert "does not fit" in printed(screen)
 

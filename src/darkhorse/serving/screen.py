@@ -27,7 +27,7 @@ class Screen:
 
     def show(self, piece: Piece) -> None:
         """Print a piece of a reply."""
-        if piece.kind != self._kind and self._kind:
+        if self._kind and (piece.kind != self._kind or piece.kind == "call"):
             self.line()
         if piece.kind == "reasoning":
             self._thinking = self._thinking + piece.text if self._kind == "reasoning" else piece.text
