@@ -87,13 +87,15 @@ def start(name: str, folder: str) -> Server:
         python = environment("vllm", [VLLM], UNWANTED)
         command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--port", port]
         command += ["--host", "127.0.0.1", "--served-model-name", model, "--max-model-len", "2048"]
+        command += ["--dtype", "bfloat16", "--kv-cache-memory-bytes", str(4 << 30)]  # otherwise nearly all memory
     else:
         model = folder
         python = environment("vllm", [VLLM], UNWANTED)  # which has it too
         code = "from transformers.cli.transformers import main; main()"
         command = [python, "-c", code, "serve", folder, "--port", port, "--continuous-batching", "--dtype", "bfloat16"]
     with (OUT / f"serving_{name}.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        variables = {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} | os.environ  # both cores compute, in all systems
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=variables)
     server = Server(name, process, f"http://127.0.0.1:{port}", model)
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:

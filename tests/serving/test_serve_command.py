@@ -51,8 +51,8 @@ def test_a_server_drains_before_it_ends(folder, tmp_path):
             process.send_signal(signal.SIGTERM)
             rest = list(lines)
     assert rest[-2] == "data: [DONE]" and json.loads(rest[-4][6:])["choices"][0]["finish_reason"] == "length"
-    out, errors = process.communicate(timeout=30)
-    assert (process.returncode in (0, -signal.SIGTERM), errors) == (True, "")
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,8 @@ const ask = {model: "tiny", messages: [{role: "user", content: "2 + 2?"}]};
   let streamed = "";
   for await (const chunk of await client.chat.completions.create({...ask, stream: true}))
     streamed += chunk.choices[0]?.delta?.content ?? "";
-  const failed = await client.chat.completions.create({...ask, model: "x"}).catch((error) => [error.status, error.code]);
+  const wrong = client.chat.completions.create({...ask, model: "x"});
+  const failed = await wrong.catch((error) => [error.status, error.code]);
   const tools = [{type: "function", function: {name: "f", parameters: {}}}];
   const call = (await client.chat.completions.create({...ask, tools})).choices[0].message.tool_calls[0].function;
   console.log(JSON.stringify({content: whole.content, reasoning: whole.reasoning_content, streamed, failed, call}));

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -61,6 +63,7 @@ def serve(model: str, options: ServeOptions) -> None:
     with _listen(options.host, options.port) as listener:
         served, backend = _OPENERS[options.engine](model, options)
         try:
+            _keep_going_on_term()
             serving = Serving(served, backend, options.max_sequences + options.max_waiting, options.api_key)
             shown = f"[{options.host}]" if ":" in options.host else options.host
             config = uvicorn.Config(
@@ -122,6 +125,12 @@ _OPENERS: dict[str, Callable[[str, ServeOptions], tuple[Served, Backend]]] = {
     "local": _open_local,
     "vllm": _open_vllm,
 }
+
+
+def _keep_going_on_term() -> None:
+    """uvicorn raises the signal that ended it once more when it is done; what is behind it is still to be stopped."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: None)
 
 
 def _is_loopback(host: str) -> bool:

@@ -48,7 +48,9 @@ class VllmBackend:
         self.url = f"http://127.0.0.1:{port}"
         command = [python, "-m", _MODULE, "--model", folder, "--served-model-name", _NAME]
         command += ["--host", "127.0.0.1", "--port", str(port), *_length_options(folder, context)]
-        self._process = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True)
+        # on a processor vLLM keeps one core free for its API, which here is this process
+        variables = {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} | os.environ
+        self._process = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True, env=variables)
         try:
             self.context = self._await_ready()
         except BaseException:
