@@ -118,7 +118,7 @@ def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
 def _open_vllm(model: str, options: ServeOptions) -> tuple[Served, Backend]:
     from darkhorse.serving.vllm import open_vllm
 
-    return open_vllm(model, options.name or model, options.context)
+    return open_vllm(model, options.name or model, options.context, options.cache_gib)
 
 
 _OPENERS: dict[str, Callable[[str, ServeOptions], tuple[Served, Backend]]] = {

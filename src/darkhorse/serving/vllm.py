@@ -35,19 +35,29 @@ class VllmBackend:
         folder: of the model.
         stop_token: that ends a turn.
         context: most tokens; beyond the model's window YaRN stretches it. None is the model's own.
+        cache_gib: memory for keys and values; as much as vLLM likes when None.
         python: interpreter that has vLLM.
 
     Raises:
         UserError: if vLLM does not come up.
     """
 
-    def __init__(self, folder: str, stop_token: int, context: int | None = None, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        folder: str,
+        stop_token: int,
+        context: int | None = None,
+        cache_gib: float | None = None,
+        python: str = sys.executable,
+    ) -> None:
         self._stop_token = stop_token
         self._outstanding: dict[_Ticket, int] = {}
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [python, "-m", _MODULE, "--model", folder, "--served-model-name", _NAME]
         command += ["--host", "127.0.0.1", "--port", str(port), *_length_options(folder, context)]
+        if cache_gib is not None:
+            command += ["--kv-cache-memory-bytes", str(int(cache_gib * 2**30))]
         # on a processor vLLM keeps one core free for its API, which here is this process
         variables = {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} | os.environ
         self._process = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True, env=variables)
@@ -144,7 +154,7 @@ class _Ticket:
             self.drop(sample)
 
 
-def open_vllm(model: str, name: str, context: int | None) -> tuple[Served, VllmBackend]:
+def open_vllm(model: str, name: str, context: int | None, cache_gib: float | None = None) -> tuple[Served, VllmBackend]:
     """Start vLLM with a model.
 
     Raises:
@@ -157,7 +167,7 @@ def open_vllm(model: str, name: str, context: int | None) -> tuple[Served, VllmB
         renderer = Renderer(load_tokenizer(folder))
     except (OSError, ValueError) as error:
         raise UserError(f"'{model}' cannot be used: {error}", "Give a Hugging Face folder or hub id.") from error
-    backend = VllmBackend(folder, renderer.end_of_turn, context)
+    backend = VllmBackend(folder, renderer.end_of_turn, context, cache_gib)
     return Served(name, renderer, len(renderer.tokenizer), backend.context), backend
 
 
