@@ -68,6 +68,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         "rl",
         "eval",
         "chat",
+        "serve",
         "sandbox",
         "verify",
         "data",

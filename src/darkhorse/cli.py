@@ -149,12 +149,47 @@ def evaluate(
 def chat(
     model: Annotated[str, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, model folder or model name.")],
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.6,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one answer.")] = 512,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens of one answer; as many as fit by default.")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=2, help="Most tokens of the conversation; YaRN beyond the model's window.")
+    ] = None,
+    tools: Annotated[str, typer.Option(help="Tools it may call, with commas between, e.g. python,calculator.")] = "",
+    system: Annotated[str, typer.Option(help="System message.")] = "",
 ) -> None:
     """Talk to a model in the terminal."""
     from darkhorse.serving import chat as serving
 
-    serving.chat(_model(model), temperature=temperature, max_tokens=max_tokens)
+    options = serving.ChatOptions(temperature, max_tokens, context, tools, system)
+    serving.chat(_model(model), options)
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, model folder or model name.")],
+    host: Annotated[str, typer.Option(help="Address; anything but loopback needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    name: Annotated[str | None, typer.Option(help="Name of the model in requests; the argument by default.")] = None,
+    engine: Annotated[Literal["local", "vllm"], typer.Option(help="What samples; vllm needs its package.")] = "local",
+    context: Annotated[
+        int | None, typer.Option(min=2, help="Most tokens of prompt and reply; YaRN beyond the model's window.")
+    ] = None,
+    max_sequences: Annotated[int, typer.Option(min=1, help="Samples decoded at once.")] = 96,
+    max_waiting: Annotated[int, typer.Option(min=0, help="Samples that may wait before more are refused.")] = 256,
+    cache_gib: Annotated[float | None, typer.Option(help="Memory for keys and values; a third by default.")] = None,
+    drain: Annotated[int, typer.Option(min=0, help="Seconds to go on with what is under way at the end.")] = 30,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="DARKHORSE_API_KEY", help="What clients must send as a bearer token.")
+    ] = None,
+) -> None:
+    """Serve a model behind OpenAI's API until interrupted."""
+    from darkhorse.serving import server
+
+    options = server.ServeOptions(
+        host, port, name, engine, context, max_sequences, max_waiting, cache_gib, api_key or None, drain
+    )
+    server.serve(_model(model), options)
 
 
 @app.command()

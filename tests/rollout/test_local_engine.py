@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -401,3 +402,89 @@ def test_a_sequence_that_can_never_fit_is_an_error():
     with pytest.raises(UserError, match=r"up to 903 tokens needs a key-value cache") as caught:
         generate(LocalEngine(policy, cache_gib=gib), [Request([1, 2, 3], SamplingParams(max_tokens=900))])
     assert "engine.cache_gib" in caught.value.remedy
+
+
+def run_lane(made, inbox, between=lambda steps: None, **kwargs):
+    """Completions of a lane, with something done between its steps."""
+    found, steps = [], 0
+    for news in made.run(inbox, 16, 2**30, keep_coming=True, **kwargs):
+        if news is not None:
+            found.append(news)
+        else:
+            between(steps := steps + 1)
+    return {(c.request, c.sample): c.tokens for c in found}
+
+
+def test_requests_that_come_between_steps_are_continued_as_if_asked_alone():
+    policy = tiny.policy()
+    requests = requests_of(6, 2, temperature=1.3)
+    wanted = {key: c.tokens for key, c in generate(LocalEngine(policy), requests).items()}
+    inbox = deque(enumerate(requests[:2]))
+
+    def arrive(steps):
+        if steps <= 4:
+            inbox.append((steps + 1, requests[steps + 1]))
+
+    assert run_lane(lane.Lane(policy, None), inbox, arrive) == wanted
+
+
+def test_a_withdrawn_sample_stops_at_once_and_changes_no_other():
+    policy = tiny.policy()
+    requests = [Request([n, 2, 3], SamplingParams(max_tokens=40, seed=n, ignore_end=True), 3) for n in range(20)]
+    wanted = {key: c.tokens for key, c in generate(LocalEngine(policy), requests).items()}
+    drawn = []
+    made = lane.Lane(policy, lambda request, sample, token: drawn.append((request, sample)))
+
+    def withdraw(steps):
+        if steps == 3:
+            made.withdraw(1, 1)  # being decoded
+            made.withdraw(19, 2)  # waiting
+            made.withdraw(99, 0)  # unknown
+
+    found = run_lane(made, deque(enumerate(requests)), withdraw)
+    assert found == {key: tokens for key, tokens in wanted.items() if key not in {(1, 1), (19, 2)}}
+    assert drawn.count((1, 1)) <= 5 and drawn.count((19, 2)) == 0
+
+
+def test_the_longest_sequence_is_one_that_fits():
+    policy = tiny.policy()
+    made = lane.Lane(policy, None)
+    cache_bytes = 500 * place_elements(policy.model.config) * 4
+    longest = made.longest(cache_bytes)
+    assert 200 < longest < 500
+    for length in (1, longest // 2, longest - 1):
+        request = Request([1] * length, SamplingParams(max_tokens=longest - length, ignore_end=True))
+        assert [c.finish_reason for c in made.run(deque([(0, request)]), 4, cache_bytes) if c] == ["length"]
+    with pytest.raises(UserError, match="up to"):
+        list(made.run(deque([(0, Request([1] * longest, SamplingParams(max_tokens=64)))]), 4, cache_bytes))
+
+
+def test_what_was_likeliest_is_the_models_own_view():
+    policy = tiny.policy()
+    seen = []
+    made = lane.Lane(policy, None, lambda request, sample, found: seen.append(found))
+    sampling = SamplingParams(0.5, top_k=2, max_tokens=9, seed=3, likeliest=4, presence_penalty=1.0)
+    (completion,) = [c for c in made.run(deque([(0, Request([7, 8], sampling))]), 4, 2**30) if c]
+    with torch.no_grad():
+        ids = torch.tensor([[7, 8, *completion.tokens]])
+        exact = torch.log_softmax(tiny.model()(input_ids=ids).logits[0, 1:-1], -1)
+    assert len(seen) == len(completion.tokens)
+    for place, found in enumerate(seen):
+        assert found.logprob == pytest.approx(float(exact[place, completion.tokens[place]]), abs=1e-4)
+        assert [token for token, _ in found.tokens] == exact[place].topk(4).indices.tolist()
+
+
+def test_frequency_penalties_and_biases_are_added_to_the_logits():
+    policy = tiny.policy()
+    sampling = SamplingParams(frequency_penalty=0.6, logit_bias=((65, 3.0), (66, -2.0)), max_tokens=14, seed=4)
+    completion = generate(LocalEngine(policy), [Request([1, 2, 3], sampling)])[0, 0]
+    with torch.no_grad():
+        logits_TV = tiny.model()(input_ids=torch.tensor([[1, 2, 3, *completion.tokens]])).logits[0, 2:-1]
+    assert len(set(completion.tokens)) < 14, "nothing came twice"
+    for place, token in enumerate(completion.tokens):
+        row = logits_TV[place].clone()
+        for earlier in completion.tokens[:place]:
+            row[earlier] -= 0.6
+        row[65] += 3.0
+        row[66] -= 2.0
+        assert completion.logprobs[place] == pytest.approx(float(row.log_softmax(-1)[token]), abs=1e-4)

@@ -1,4 +1,4 @@
-"""Chat in the terminal, on a model of random weights and on scripted streams."""
+"""Chat in the terminal, on a model of random weights and on scripted ones."""
 
 from __future__ import annotations
 
@@ -13,84 +13,177 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from darkhorse.config.model import ModelConfig
-from darkhorse.policy.loading import Policy, load_policy
-from darkhorse.serving.chat import _Conversation, _Stream
+import tiny
+from darkhorse.chat.renderer import Renderer
+from darkhorse.errors import UserError
+from darkhorse.serving import chat
+from darkhorse.serving.conversation import Conversation
+from darkhorse.serving.model import Answer, ContextFull, Model
+from darkhorse.serving.replies import Form, Piece, Reply
+from darkhorse.serving.screen import Screen
+from darkhorse.serving.toolbox import Toolbox
 from tiny_recipe import command, darkhorse, environment, tiny_model  # noqa: F401
 
-
-@pytest.fixture(scope="module")
-def policy(tiny_model: Path) -> Policy:  # noqa: F811
-    return load_policy(ModelConfig(name=str(tiny_model)))
+RENDERER = Renderer(tiny.tokenizer())
 
 
-def stream_of(policy: Policy, text: str, terminal: bool = False) -> tuple[str, list[str]]:
-    """What a stream prints for a text, in all and after each token."""
-    out = io.StringIO()
-    console = Console(
-        file=out, highlight=False, width=40, force_terminal=terminal, color_system="standard" if terminal else None
+def console(terminal: bool = False) -> Console:
+    return Console(
+        file=io.StringIO(),
+        highlight=False,
+        width=40,
+        force_terminal=terminal,
+        color_system="standard" if terminal else None,
     )
-    stream = _Stream(policy, console)
-    seen = []
-    for token in policy.renderer.encode(text):
-        stream.add(token)
-        seen.append(out.getvalue())
-    assert stream.finish() == text
-    return out.getvalue(), seen
 
 
-def test_thinking_is_dimmed_and_the_answer_is_not(policy: Policy) -> None:
-    printed, _ = stream_of(policy, "two and two\n</think>\n\nfour.", terminal=True)
-    thinking, _, answer = printed.partition("four")
-    assert "\x1b[2mtwo" in thinking
-    assert "</think>" not in printed
+def printed(screen: Screen) -> str:
+    return screen._console.file.getvalue()
+
+
+def shown(text: str, terminal: bool = False, folded: bool = False) -> str:
+    """What a screen shows of a text."""
+    screen, reply = Screen(console(terminal)), Reply(RENDERER, Form())
+    screen.folded = folded
+    for piece in [piece for token in RENDERER.encode(text) for piece in reply.add(token)] + reply.end():
+        screen.show(piece)
+    screen.end()
+    return printed(screen)
+
+
+def test_thinking_is_dimmed_and_the_answer_is_not() -> None:
+    thinking, _, answer = shown("two and two\n</think>\n\nfour.", terminal=True).partition("f")
+    assert "\x1b[2mt" in thinking
+    assert "</think>" not in thinking + answer
     assert not thinking.endswith("\x1b[2m") and "\x1b[2m" not in answer
 
 
-@pytest.mark.parametrize(
-    "text", ["a < b </thin air, so </think>\n\n1 < 2", "naïve 🦄 ünïcode </think> 北京 🦄", "no end"]
-)
-def test_everything_is_printed_once_and_nothing_taken_back(policy: Policy, text: str) -> None:
-    printed, seen = stream_of(policy, text)
-    assert printed == text.replace("</think>", "") + "\n"
-    assert all(printed.startswith(part) for part in seen)
-    assert not any("�" in part for part in seen)
-    assert len({len(part) for part in seen}) > 1
+def test_thinking_can_be_folded_and_shown_later() -> None:
+    assert shown("two and two\n</think>\n\nfour.", folded=True) == "(thinking; /fold shows it)\nfour.\n"
+    screen = Screen(console())
+    screen.folded = True
+    for piece in (Piece("reasoning", "two "), Piece("reasoning", "and two"), Piece("content", "four")):
+        screen.show(piece)
+    screen.unfold()
+    assert printed(screen).endswith("two and two\n")
 
 
-def test_a_model_cannot_steer_the_terminal(policy: Policy) -> None:
-    printed, _ = stream_of(policy, "\x1b[2J\x07[bold]x[/bold] :smile:</think>\x9b31m")
-    assert printed == "[2J[bold]x[/bold] :smile:31m\n"
+def test_a_model_cannot_steer_the_terminal() -> None:
+    assert shown("\x1b[2J\x07[bold]x[/bold] :smile:</think>\x9b31m") == "[2J[bold]x[/bold] :smile:\n31m\n"
 
 
-def scripted(policy: Policy, answers: list[str], monkeypatch: pytest.MonkeyPatch) -> _Conversation:
-    """A conversation whose model says what the script says."""
+class ScriptedModel(Model):
+    """Says what the script says; a KeyboardInterrupt in it is raised. Long messages do not fit."""
 
-    async def say(self: _Conversation, prompt: list[int], room: int, stream: _Stream) -> None:
-        for token in [*policy.renderer.encode(answers.pop(0)), policy.renderer.end_of_turn]:
-            stream.add(token)
+    def __init__(self, script: list[object]) -> None:
+        self.script, self.asked, self.settings = script, [], []
 
-    monkeypatch.setattr(_Conversation, "_sample", say)
-    return _Conversation(policy, Console(file=io.StringIO()), 0.0, 8)
+    def stream(self, messages, tools=(), *, thinks=True, into=None, **settings):
+        self.asked.append(RENDERER.decode(RENDERER.prompt(messages, tools)))
+        self.settings.append(settings | {"thinks": thinks})
+        if len(self.asked[-1]) > 3000:
+            raise ContextFull("full")
+        said, into = self.script.pop(0), into or Answer()
+        if said is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        reply = Reply(RENDERER, Form(thinks, bool(tools)))
+        for piece in [piece for token in RENDERER.encode(said) for piece in reply.add(token)] + reply.end():
+            if piece.call is not None:
+                into.calls.append(piece.call)
+            elif piece.kind == "content":
+                into.content += piece.text
+            else:
+                into.reasoning += piece.text
+            yield piece
 
 
-def test_history_holds_answers_without_thinking(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    conversation = scripted(policy, ["hmm\n</think>\n\nfour", "only thinking", "x</think>five"], monkeypatch)
-    for question in ("2 + 2?", "lost?", "and 1?"):
-        conversation.answer(question)
-    history = policy.renderer.decode(
-        policy.renderer.prompt([*conversation._messages, {"role": "user", "content": "?"}])
+def talk(script: list[object], toolbox: Toolbox | None = None) -> tuple[Conversation, ScriptedModel, Screen]:
+    screen, model = Screen(console()), ScriptedModel(script)
+    return Conversation(model, screen, toolbox or Toolbox(), {"temperature": 0.0}, 8), model, screen
+
+
+def test_history_holds_answers_without_thinking() -> None:
+    conversation, model, screen = talk(
+        ["hmm\n</think>\n\nfour", "only thinking", KeyboardInterrupt, "x</think>five", "y</think>six"]
     )
+    for question in ("2 + 2?", "lost?", "stopped?", "and 1?", "last"):
+        conversation.answer(question)
+    history = model.asked[-1]
     assert "four<|im_end|>" in history and "five<|im_end|>" in history
-    assert "hmm" not in history and "lost?" not in history
+    assert not any(word in history for word in ("hmm", "lost?", "stopped?"))
+    assert "(no answer: this turn is not remembered)" in printed(screen) and "(stopped;" in printed(screen)
+    assert conversation.transcript()["messages"][1]["reasoning_content"] == "hmm"
     conversation.reset()
-    assert conversation._messages == []
+    assert conversation.transcript()["messages"] == []
 
 
-def test_a_conversation_too_long_for_the_model_says_so(policy: Policy) -> None:
-    out = io.StringIO()
-    _Conversation(policy, Console(file=out, width=200), 0.0, 8).answer("word " * 2000)
-    assert "/reset" in out.getvalue()
+def test_tools_are_called_shown_and_answered() -> None:
+    call = '<tool_call>\n{"name": "%s", "arguments": {"expression": "6*7"}}\n</tool_call>'
+    toolbox = Toolbox()
+    toolbox.choose("calculator")
+    script = ["t</think>" + call % "calculator" + call % "unknown", "u</think>It is 42."]
+    conversation, model, screen = talk(script, toolbox)
+    conversation.answer("6*7?")
+    assert "→ calculator(" in printed(screen) and "← 42" in printed(screen) and "It is 42." in printed(screen)
+    assert "<tool_response>\n42\n</tool_response>" in model.asked[1]
+    assert "Error: there is no tool 'unknown'" in model.asked[1]
+    roles = [message["role"] for message in conversation.transcript()["messages"]]
+    assert roles == ["user", "assistant", "tool", "tool", "assistant"]
+    with pytest.raises(UserError, match="Did you mean 'calculator'"):
+        toolbox.choose("calculater")
+
+
+def test_the_oldest_turns_make_room() -> None:
+    conversation, _, screen = talk(["</think>one", "</think>two"])
+    conversation.answer("first " * 400)
+    conversation.answer("second " * 200)
+    contents = [message["content"] for message in conversation.transcript()["messages"]]
+    assert contents == [("second " * 200), "two"] and "the oldest turn is forgotten" in printed(screen)
+    conversation.answer("third " * 1000)
+    assert "does not fit" in printed(screen)
+
+
+def test_commands(tmp_path: Path) -> None:
+    conversation, model, screen = talk(["</think>one", "plain", "</think>two"])
+    toolbox = Toolbox()
+
+    def obey(line: str) -> bool:
+        return chat._obey(line, conversation, screen, toolbox)
+
+    assert obey("/retry") and "nothing to answer" in printed(screen)
+    assert obey("/system Be brief.") and obey("/tools calculator") and toolbox.names == ["calculator"]
+    conversation.answer("hello")
+    assert "Be brief." in model.asked[0] and model.settings[0] == {"temperature": 0.0, "max_tokens": 8, "thinks": True}
+    assert obey("/think off") and obey("/retry") and model.settings[1]["thinks"] is False
+    assert obey("/think on") and obey("/retry") and obey(f"/save {tmp_path}/talk.json")
+    saved = json.loads((tmp_path / "talk.json").read_text())["messages"]
+    assert [message["content"] for message in saved] == ["Be brief.", "hello", "two"]
+    assert obey("/save /nowhere/x") and "not saved" in printed(screen)
+    assert obey("/tools nonsense") and "There is no tool" in printed(screen)
+    assert obey("/tools") and toolbox.names == []
+    assert obey("/fold on") and screen.folded and obey("/fold off") and not screen.folded
+    assert obey("/what") and "/think on|off" in printed(screen)
+    assert not obey("/quit")
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["a\\", "b\\", " c "], "a\nb\n c"),
+        (['"""a', " b", 'c"""'], "a\n b\nc"),
+        (['"""a"""'], "a"),
+        (["\\", ""], ""),
+        ([], None),
+    ],
+)
+def test_messages_of_several_lines(lines: list[str], text: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def line(prompt: str) -> str:
+        if not lines:
+            raise EOFError
+        return lines.pop(0)
+
+    monkeypatch.setattr("builtins.input", line)
+    assert chat._read() == text
 
 
 def test_a_scripted_session(tiny_model: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -103,18 +196,28 @@ def test_a_scripted_session(tiny_model: Path, tmp_path: Path) -> None:  # noqa: 
     assert done.stdout.count("(forgotten)") == 1
 
 
-def test_control_c_stops_an_answer_and_the_end_of_input_leaves(tiny_model: Path, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("ignored", [False, True])
+def test_control_c_stops_an_answer_and_the_end_of_input_leaves(
+    tiny_model: Path,  # noqa: F811
+    tmp_path: Path,
+    ignored: bool,
+) -> None:
+    """Also where the signal is ignored in what starts us: a shell does so in what it starts in the background."""
     endless = shutil.copytree(tiny_model, tmp_path / "endless")  # however late the signal comes, it is still talking
     config = json.loads((endless / "config.json").read_text())
     (endless / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 1_000_000}))
-    process = subprocess.Popen(
-        command("chat", str(endless), "--max-tokens", "900000"),
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command("chat", str(endless)),
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(b"hello\n")
     process.stdin.flush()
@@ -124,7 +227,7 @@ def test_control_c_stops_an_answer_and_the_end_of_input_leaves(tiny_model: Path,
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, b"")
-    assert b"(stopped)" in rest
+    assert b"(stopped" in rest
 
 
 def test_a_run_folder_stands_for_its_last_model(
@@ -139,7 +242,7 @@ def test_a_run_folder_stands_for_its_last_model(
     (run / "recipe.toml").touch()
     (run / "model").symlink_to(tiny_model)
     called = SimpleNamespace(model="")
-    monkeypatch.setattr("darkhorse.serving.chat.chat", lambda model, **_: setattr(called, "model", model))
+    monkeypatch.setattr("darkhorse.serving.chat.chat", lambda model, options: setattr(called, "model", model))
     assert cli.main(["chat", str(run)]) == 0
     assert Path(called.model) == tiny_model.resolve()
     (run / "model").unlink()

@@ -103,6 +103,7 @@ class SlotCache:
 
     def __init__(self, config: PretrainedConfig, slots: int, buffers: Buffers, capacity: int | None = None) -> None:
         most_slots, step = _CPU_GRAIN if buffers.device.type == "cpu" else _GPU_GRAIN
+        self._most_slots = most_slots
         self.ledger = Ledger(min(most_slots, max(slots, 1)), step, capacity)
         self._sizes = config.num_hidden_layers, config.num_key_value_heads, head_width(config)
         self._buffers = buffers
@@ -128,6 +129,10 @@ class SlotCache:
         row = rows.active - 1
         self._blocks[number].write(row, keys_LKTD, values_LKTD)
         return self._starts()[number] + row
+
+    def expect(self, slots: int) -> None:
+        """Make blocks from now on for about so many sequences."""
+        self.ledger.most_slots = min(self._most_slots, slots)
 
     @torch.inference_mode()
     def copy(self, slot: int) -> tuple[Tensor, Tensor]:

@@ -21,8 +21,12 @@ class SamplingParams:
         top_p, top_k, min_p: truncation of the distribution; 1, 0 and 0 turn them off.
         max_tokens: most tokens sampled.
         stop: strings that end the completion (kept in its text).
-        presence_penalty: taken from the logits of tokens that the completion already holds (OpenAI's parameter of
-            that name), before temperature; negative values invite repetition.
+        presence_penalty, frequency_penalty: taken from the logits of tokens that the completion already holds, once and
+            as often as it holds them (OpenAI's parameters of these names), before temperature; negative values invite
+            repetition.
+        logit_bias: added to the logits of tokens, before temperature.
+        likeliest: report every token's log-probability under the model itself (before penalties, temperature and
+            truncation), and those of so many likeliest tokens; None reports nothing.
         ignore_end: go on past the end of the turn, to `max_tokens`; for measuring speed.
         seed: with the sample's number it decides every draw of the request, whatever else is in the batch.
     """
@@ -35,6 +39,9 @@ class SamplingParams:
     stop: tuple[str, ...] = ()
     seed: int = 0
     presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    likeliest: int | None = None
     ignore_end: bool = False
 
     @staticmethod
@@ -49,6 +56,14 @@ class SamplingParams:
             max_tokens=config.max_completion_length,
             seed=seed,
         )
+
+
+@dataclass(frozen=True)
+class Likeliest:
+    """What the model itself thought of a drawn token: its log-probability, and those of the likeliest, in order."""
+
+    logprob: float
+    tokens: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)

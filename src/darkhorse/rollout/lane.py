@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +17,7 @@ from darkhorse.policy.loading import Policy
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.cache import SlotCache, place_elements
 from darkhorse.rollout.decoding import Decoder, EagerDecoder
-from darkhorse.rollout.engine import Inbox, Request, SamplingParams
+from darkhorse.rollout.engine import Inbox, Likeliest, Request, SamplingParams
 from darkhorse.rollout.graphs import GraphDecoder
 from darkhorse.rollout.ledger import Ledger
 from darkhorse.rollout.prefill import common_beginning, read_prompts, tokens_at_once
@@ -27,6 +28,8 @@ _REFILL_BELOW = 0.75
 """Share of the slots still busy below which waiting prompts are read, several at a time."""
 _LIKE_LENGTH = 64
 """Prompts whose lengths lie in the same span of so many tokens count as alike."""
+_LEAST_BLOCK = 8
+"""Slots at least of a block of the cache where requests keep coming."""
 _CPU_ROWS = 16
 """Rows of logits that are drawn from at a time on a processor, so that they stay in its caches."""
 
@@ -74,11 +77,18 @@ class Lane:
     Args:
         policy: whose tensors are used as they are.
         on_token: called with request, sample and token as each token is drawn.
+        on_likeliest: called before it, with the log-probabilities that the request's `likeliest` asks for.
     """
 
-    def __init__(self, policy: Policy, on_token: Callable[[int, int, int], None] | None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        on_token: Callable[[int, int, int], None] | None,
+        on_likeliest: Callable[[int, int, Likeliest], None] | None = None,
+    ) -> None:
         self.policy = policy
-        self._on_token = on_token
+        self._on_token, self._on_likeliest = on_token, on_likeliest
+        self._withdrawn: deque[tuple[int, int]] = deque()
         self.weights_version = 0
         self._stop_token = policy.renderer.end_of_turn
         self._kept: dict[tuple[int, int], _Kept] = {}
@@ -88,7 +98,19 @@ class Lane:
         self._graphs: GraphDecoder | None = None
         self._at_once = tokens_at_once(model.device)
 
-    def run(self, inbox: Inbox, max_sequences: int, cache_bytes: int) -> Iterator[Completion | None]:
+    def withdraw(self, request: int, sample: int) -> None:
+        """Give up a sample before its next token, if it has not ended; its slot is free then. From any thread."""
+        self._withdrawn.append((request, sample))
+
+    def longest(self, cache_bytes: int) -> int:
+        """The longest sequence that finds room in an empty cache of so many bytes, however much of it is prompt."""
+        capacity = cache_bytes // self._place_bytes
+        ledger = self._new_cache(1, capacity).ledger
+        return bisect_left(range(1, capacity + 1), True, key=lambda end: not ledger.has_room(end, end))
+
+    def run(
+        self, inbox: Inbox, max_sequences: int, cache_bytes: int, keep_coming: bool = False
+    ) -> Iterator[Completion | None]:
         """Completions as they finish, and None between decoding steps.
 
         Args:
@@ -96,13 +118,15 @@ class Lane:
             max_sequences: most sequences decoded at once.
             cache_bytes: about the most memory of their keys and values; a sequence waits where there might not be room
                 to its end.
+            keep_coming: more requests will come in, between steps as well: blocks of the cache are then made for those
+                that came together.
         """
         self._buffers.most = cache_bytes // self._buffers.dtype.itemsize
         waiting: deque[_Ask] = deque()
         live: list[_Sequence] = []
         slots = min(max_sequences, sum(request.num_samples for _, request in inbox))
         capacity = cache_bytes // self._place_bytes
-        cache = SlotCache(self.policy.model.config, slots, self._buffers, capacity)
+        cache = self._new_cache(slots, capacity)
         decoder = self._decoder()
         while inbox or waiting or live:
             for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
@@ -115,6 +139,10 @@ class Lane:
                     waiting.appendleft(_Ask(index, request, range(request.num_samples)))
             inbox.clear()
             self._kept.clear()
+            if self._withdrawn:
+                waiting = self._give_up(waiting, live, cache)
+            if keep_coming:
+                cache.expect(min(max_sequences, max(_LEAST_BLOCK, sum(len(ask.samples) for ask in waiting))))
             if len(live) <= _REFILL_BELOW * max_sequences:
                 while waiting and (asks := self._admissible(waiting, len(live), max_sequences, cache)):
                     yield from self._admit(asks, live, cache, inbox)
@@ -122,6 +150,31 @@ class Lane:
                 self._draw(live, self._decode(decoder, live, cache))
                 yield from self._retire(live, cache, inbox)
             yield None
+
+    def _new_cache(self, slots: int, capacity: int) -> SlotCache:
+        return SlotCache(self.policy.model.config, slots, self._buffers, capacity)
+
+    def _give_up(self, waiting: deque[_Ask], live: list[_Sequence], cache: SlotCache) -> deque[_Ask]:
+        """Free the slots of withdrawn samples; returns the asks without them."""
+        gone: set[tuple[int, int]] = set()
+        while self._withdrawn:
+            gone.add(self._withdrawn.popleft())
+        for slot in reversed(range(len(live))):
+            if (live[slot].request, live[slot].sample) in gone:
+                self._vacate(slot, live, cache)
+        left: deque[_Ask] = deque()
+        for ask in waiting:
+            samples = [sample for sample in ask.samples if (ask.index, sample) not in gone]
+            whole = len(samples) == len(ask.samples)
+            left += [ask] if whole else [replace(ask, samples=range(sample, sample + 1)) for sample in samples]
+        return left
+
+    @staticmethod
+    def _vacate(slot: int, live: list[_Sequence], cache: SlotCache) -> None:
+        """Take a sequence out of its slot; another one moves there."""
+        moved = cache.remove(slot)
+        live[slot] = live[moved]
+        del live[moved]
 
     def _kept_for(self, request: Request) -> _Kept | None:
         """What is still held of the sample that a request continues."""
@@ -234,10 +287,9 @@ class Lane:
     ) -> None:
         together = rows[-1] - rows[0] + 1 == len(rows)
         part = (logits[rows[0] : rows[-1] + 1] if together else logits[rows]).float()
+        likeliest = self._likeliest(live, rows, part)
         for number, row in enumerate(rows):
-            penalty = live[row].sampling.presence_penalty
-            if penalty and live[row].tokens:
-                part[number, sorted(set(live[row].tokens))] -= penalty
+            _shift(part[number], live[row])
         if temperature == 0.0:
             tokens, logprobs = greedy_tokens(part)
         else:
@@ -247,8 +299,26 @@ class Lane:
         for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
             live[row].tokens.append(token)
             live[row].logprobs.append(logprob)
+            if row in likeliest:
+                self._report(live[row], token, likeliest[row])
             if self._on_token is not None:
                 self._on_token(live[row].request, live[row].sample, token)
+
+    def _likeliest(self, live: list[_Sequence], rows: list[int], part: Tensor) -> dict[int, Tensor]:
+        """The model's own log-probabilities in the rows that ask for them."""
+        if self._on_likeliest is None:
+            return {}
+        return {
+            row: part[number].log_softmax(-1)
+            for number, row in enumerate(rows)
+            if live[row].sampling.likeliest is not None
+        }
+
+    def _report(self, sequence: _Sequence, token: int, logprobs: Tensor) -> None:
+        assert self._on_likeliest is not None
+        values, tokens = logprobs.topk(min(sequence.sampling.likeliest or 0, len(logprobs)))
+        found = Likeliest(float(logprobs[token]), tuple(zip(tokens.tolist(), values.tolist(), strict=True)))
+        self._on_likeliest(sequence.request, sequence.sample, found)
 
     def _retire(self, live: list[_Sequence], cache: SlotCache, inbox: Inbox) -> Iterator[Completion]:
         """Completions of the sequences that ended; another one moves into each freed slot. What was computed for one
@@ -264,9 +334,7 @@ class Lane:
             if any(request.continues == key for _, request in inbox):
                 computed = [*sequence.prompt, *sequence.tokens[:-1]]
                 self._kept[key] = _Kept(computed, *cache.copy(slot))
-            moved = cache.remove(slot)
-            live[slot] = live[moved]
-            del live[moved]
+            self._vacate(slot, live, cache)
 
     def _finish_reason(self, sequence: _Sequence) -> FinishReason | None:
         if sequence.tokens[-1] == self._stop_token and not sequence.sampling.ignore_end:
@@ -276,6 +344,18 @@ class Lane:
             if any(stop in text for stop in sequence.sampling.stop):
                 return "stop"
         return "length" if len(sequence.tokens) >= sequence.sampling.max_tokens else None
+
+
+def _shift(logits: Tensor, sequence: _Sequence) -> None:
+    """Add what a request's settings add to the logits of a row."""
+    sampling = sequence.sampling
+    if (sampling.presence_penalty or sampling.frequency_penalty) and sequence.tokens:
+        counts = Counter(sequence.tokens)
+        tokens = sorted(counts)
+        frequency = torch.tensor([counts[token] for token in tokens], device=logits.device)
+        logits[tokens] -= sampling.presence_penalty + sampling.frequency_penalty * frequency
+    for token, bias in sampling.logit_bias:
+        logits[token] += bias
 
 
 def reading_order(request: Request) -> tuple[int, list[int]]:

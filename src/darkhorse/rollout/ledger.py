@@ -64,7 +64,7 @@ class Ledger:
     """
 
     def __init__(self, most_slots: int, step: int, capacity: int | None = None) -> None:
-        self._most_slots, self._step, self.capacity = most_slots, step, capacity
+        self.most_slots, self._step, self.capacity = most_slots, step, capacity
         self.blocks: list[Rows] = []
 
     def book(self, length: int, end: int) -> int | None:
@@ -96,14 +96,14 @@ class Ledger:
 
     def copy(self) -> Ledger:
         """Another ledger with the same entries, to try things in."""
-        made = Ledger(self._most_slots, self._step, self.capacity)
+        made = Ledger(self.most_slots, self._step, self.capacity)
         made.blocks = [rows.copy() for rows in self.blocks]
         return made
 
     def _fresh(self, length: int, end: int) -> Rows | None:
         """A new block around a sequence, with as many slots as there is room for."""
         positions = _rounded(length + self._step // 2, self._step)
-        for slots in range(self._most_slots, 0, -1):
+        for slots in range(self.most_slots, 0, -1):
             rows = Rows(slots, positions, self._step, [length], [end])
             if self._within(rows):
                 return rows

@@ -2,140 +2,142 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import secrets
-import unicodedata
+import json
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
-from darkhorse.chat.reasoning import THINK_CLOSE, split_reasoning
-from darkhorse.config.model import ModelConfig
-from darkhorse.policy.loading import Policy, load_policy
-from darkhorse.rollout.engine import Request, SamplingParams
-from darkhorse.rollout.local import LocalEngine
-from darkhorse.types import Message
+from darkhorse.errors import UserError
+from darkhorse.serving.conversation import Conversation
+from darkhorse.serving.model import load
+from darkhorse.serving.screen import Screen
+from darkhorse.serving.toolbox import Toolbox
 
-_HELP = "/reset forgets the conversation, /quit (or Ctrl-D) leaves, Ctrl-C stops an answer."
+HELP = """\
+/system TEXT      set the system message; without TEXT take it away
+/tools NAMES      let the model call tools, e.g. /tools python,calculator; without NAMES none
+/think on|off     whether the model thinks before it answers
+/fold on|off      show thinking as one line; /fold alone shows the last one whole
+/retry            answer the last message again
+/save FILE        write the conversation as JSON
+/reset            forget the conversation; /quit (or Ctrl-D) leaves, Ctrl-C stops an answer
+A line that ends with \\ goes on in the next one; three quotation marks begin and end a text of several lines."""
+_QUOTES = '"""'
 
 
-def chat(model: str, *, temperature: float, max_tokens: int) -> None:
+@dataclass(frozen=True)
+class ChatOptions:
+    """How a chat is set up.
+
+    Attributes:
+        temperature: of the sampling; 0 is greedy. Top-p and top-k are QwQ's recommended 0.95 and 40.
+        max_tokens: most tokens of one answer, thinking included; as many as fit when None.
+        context: most tokens of the conversation; beyond the model's window YaRN stretches it.
+        tools: names of tools, with commas between.
+        system: system message; none when empty.
+    """
+
+    temperature: float = 0.6
+    max_tokens: int | None = None
+    context: int | None = None
+    tools: str = ""
+    system: str = ""
+
+
+def chat(model: str, options: ChatOptions) -> None:
     """Read messages from standard input and answer them until `/quit` or the end of input.
 
     Args:
         model: a name as `[model] name` takes it, or a checkpoint folder.
-        temperature: of the sampling; 0 is greedy. Top-p and top-k are QwQ's recommended 0.95 and 40.
-        max_tokens: most tokens of one answer, thinking included.
+        options: how the chat is set up.
 
     Raises:
-        UserError: if the model does not exist.
+        UserError: if the model or a tool does not exist.
     """
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  gives `input` line editing and a history
-    console = Console(highlight=False)
-    conversation = _Conversation(load_policy(ModelConfig(name=model)), console, temperature, max_tokens)
-    console.print(_HELP, style="dim")
-    while True:
-        try:
-            line = input("> ").strip()
-        except (EOFError, KeyboardInterrupt):
-            console.print()
-            return
-        if line == "/quit":
-            return
-        if line == "/reset":
+    if threading.current_thread() is threading.main_thread():
+        # shells have it ignored in what they start in the background; Ctrl-C is to work all the same
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    screen = Screen(Console(highlight=False))
+    with Toolbox() as toolbox:
+        toolbox.choose(options.tools)
+        with load(model, options.context, max_sequences=1) as loaded:
+            settings = {"temperature": options.temperature}
+            conversation = Conversation(loaded, screen, toolbox, settings, options.max_tokens, options.system)
+            screen.note("/help lists the commands; /quit (or Ctrl-D) leaves, Ctrl-C stops an answer.")
+            while (text := _read()) is not None:
+                if text.startswith("/"):
+                    if not _obey(text, conversation, screen, toolbox):
+                        return
+                elif text:
+                    conversation.answer(text)
+            screen.line()
+
+
+def _read() -> str | None:
+    """A message or a command; None at the end of input. A message may have several lines."""
+    try:
+        line = input("> ")
+        if line.strip().startswith(_QUOTES):
+            lines = [line.strip().removeprefix(_QUOTES)]
+            while not lines[-1].rstrip().endswith(_QUOTES):
+                lines.append(input(". "))
+            lines[-1] = lines[-1].rstrip().removesuffix(_QUOTES)
+            return "\n".join(lines).strip()
+        lines = [line]
+        while lines[-1].endswith("\\"):
+            lines[-1] = lines[-1][:-1]
+            lines.append(input(". "))
+        return "\n".join(lines).strip()
+    except (EOFError, KeyboardInterrupt):
+        return None
+
+
+def _obey(line: str, conversation: Conversation, screen: Screen, toolbox: Toolbox) -> bool:
+    """Carry out a command; whether the chat goes on."""
+    command, _, rest = line.partition(" ")
+    rest = rest.strip()
+    match command:
+        case "/quit" | "/exit":
+            return False
+        case "/reset":
             conversation.reset()
-        elif line.startswith("/"):
-            console.print(_HELP, style="dim")
-        elif line:
-            conversation.answer(line)
+            screen.note("(forgotten)")
+        case "/system":
+            conversation.system = rest
+            screen.note("(the system message is set)" if rest else "(no system message)")
+        case "/tools":
+            try:
+                toolbox.choose(rest)
+                screen.note(f"(tools: {', '.join(toolbox.names) or 'none'}; there are {', '.join(toolbox.known)})")
+            except UserError as error:
+                screen.note(f"({error})")
+        case "/think" | "/fold" if rest in ("on", "off"):
+            if command == "/think":
+                conversation.thinks = rest == "on"
+            else:
+                screen.folded = rest == "on"
+            screen.note(f"({command[1:]} {rest})")
+        case "/fold":
+            screen.unfold()
+        case "/retry":
+            conversation.retry()
+        case "/save" if rest:
+            _save(Path(rest).expanduser(), conversation, screen)
+        case _:
+            screen.note(HELP)
+    return True
 
 
-class _Conversation:
-    """Messages so far, and the answering of one more."""
-
-    def __init__(self, policy: Policy, console: Console, temperature: float, max_tokens: int) -> None:
-        self._policy, self._console = policy, console
-        self._temperature, self._max_tokens = temperature, max_tokens
-        self._messages: list[Message] = []
-
-    def reset(self) -> None:
-        self._messages.clear()
-        self._console.print("(forgotten)", style="dim")
-
-    def answer(self, text: str) -> None:
-        """Stream the answer. A turn that ends before it has an answer is not remembered."""
-        messages = [*self._messages, {"role": "user", "content": text}]
-        prompt = self._policy.renderer.prompt(messages)
-        room = getattr(self._policy.model.config, "max_position_embeddings", None) or len(prompt) + self._max_tokens
-        room = min(self._max_tokens, room - len(prompt))
-        if room <= 0:
-            self._console.print("(the conversation no longer fits the model; /reset starts a new one)", style="dim")
-            return
-        stream = _Stream(self._policy, self._console)
-        try:
-            asyncio.run(self._sample(prompt, room, stream))
-            note = "(cut off at --max-tokens)" if stream.tokens[-1] != self._policy.renderer.end_of_turn else ""
-        except KeyboardInterrupt:
-            note = "(stopped)"
-        text = stream.finish()
-        if split_reasoning(text).answer:
-            self._messages = [*messages, {"role": "assistant", "content": text}]
-        else:
-            note = f"{note} (no answer: this turn is not remembered)".strip()
-        if note:
-            self._console.print(note, style="dim")
-
-    async def _sample(self, prompt: list[int], room: int, stream: _Stream) -> None:
-        greedy = self._temperature == 0.0
-        sampling = SamplingParams(
-            temperature=self._temperature,
-            top_p=1.0 if greedy else 0.95,
-            top_k=0 if greedy else 40,
-            max_tokens=room,
-            seed=secrets.randbits(63),
-        )
-        engine = LocalEngine(self._policy, 1, on_token=lambda request, sample, token: stream.add(token))
-        async for _ in engine.generate([Request(prompt, sampling)]):
-            pass
-
-
-class _Stream:
-    """Prints tokens as text once they can no longer change: whole characters, and no half of a closing tag."""
-
-    def __init__(self, policy: Policy, console: Console) -> None:
-        self.tokens: list[int] = []
-        self._decode, self._console = policy.renderer.decode, console
-        self._shown = 0
-
-    def add(self, token: int) -> None:
-        self.tokens.append(token)
-        text = self._decode(self.tokens)
-        if not text.endswith("\ufffd"):
-            self._show(text, len(text) - _started(text, THINK_CLOSE))
-
-    def finish(self) -> str:
-        """Print what was held back and end the line; returns the whole text."""
-        text = self._decode(self.tokens)
-        self._show(text, len(text))
-        self._console.print()
-        return text
-
-    def _show(self, text: str, end: int) -> None:
-        """Print up to `end`: thinking dimmed, the closing tag left out."""
-        close = text.find(THINK_CLOSE)
-        thinking = len(text) if close < 0 else close
-        self._print(text[self._shown : min(end, thinking)], "dim")
-        self._print(text[max(self._shown, thinking + len(THINK_CLOSE)) : end], "")
-        self._shown = max(self._shown, end)
-
-    def _print(self, text: str, style: str) -> None:
-        # what a model writes must not steer the terminal
-        safe = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf"))
-        if safe:
-            self._console.print(safe, style=style, end="", markup=False, emoji=False, soft_wrap=True)
-
-
-def _started(text: str, tag: str) -> int:
-    """Length of the longest end of `text` that is an unfinished beginning of `tag`."""
-    return next((n for n in range(len(tag) - 1, 0, -1) if text.endswith(tag[:n])), 0)
+def _save(path: Path, conversation: Conversation, screen: Screen) -> None:
+    try:
+        path.write_text(json.dumps(conversation.transcript(), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        screen.note(f"(not saved: {error.strerror})")
+    else:
+        screen.note(f"(saved to {path})")

@@ -1,0 +1,222 @@
+"""How fast a server answers many clients at once, beside its peers on the same weights, requests and machine.
+
+Each server runs alone; clients in a process of their own ask `/v1/completions` (chat where a server has no other) with
+streams, all at the same time, and each asks again when it has its answer. All answers go past the end of the turn to
+the length asked for, except Transformers' server, which cannot: what it sent is what counts. Figures: tokens a second
+over all clients, and the median time to a client's first token; medians over the repeats, after one that warms up.
+Ratios above 1 are in our favour.
+
+    python benchmarks/serving.py --json benchmarks/results/serving.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from _models import EMBEDDED, model_folder
+from _peers import HERE, OUT, environment
+from _writing import write_json
+from rollout import UNWANTED, VLLM
+
+SYSTEMS = ("darkhorse", "vllm", "transformers")
+PROMPT_TOKENS = 60
+START_S = 240
+
+
+@dataclass
+class Server:
+    """A server under test.
+
+    Attributes:
+        name: of the system.
+        process: it runs in.
+        url: of its API.
+        model: what requests call the model.
+    """
+
+    name: str
+    process: subprocess.Popen[bytes]
+    url: str
+    model: str
+
+    def stop(self) -> None:
+        """End it and all it started."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@dataclass
+class Round:
+    """What one round of all clients gave."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+    first: list[float] = field(default_factory=list)
+
+
+def start(name: str, folder: str) -> Server:
+    """A server that is ready."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    model = "model"
+    if name == "darkhorse":
+        code = "import sys; from darkhorse.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", code, "serve", folder, "--port", port, "--name", model]
+    elif name == "vllm":
+        python = environment("vllm", [VLLM], UNWANTED)
+        command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--port", port]
+        command += ["--host", "127.0.0.1", "--served-model-name", model, "--max-model-len", "2048"]
+        command += ["--dtype", "bfloat16", "--kv-cache-memory-bytes", str(4 << 30)]  # otherwise nearly all memory
+    else:
+        model = folder
+        python = environment("vllm", [VLLM], UNWANTED)  # which has it too
+        code = "from transformers.cli.transformers import main; main()"
+        command = [python, "-c", code, "serve", folder, "--port", port, "--continuous-batching", "--dtype", "bfloat16"]
+    with (OUT / f"serving_{name}.log").open("w") as log:
+        variables = {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} | os.environ  # both cores compute, in all systems
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=variables)
+    server = Server(name, process, f"http://127.0.0.1:{port}", model)
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/health", timeout=5, trust_env=False).status_code == 200:
+                return server
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    server.stop()
+    raise SystemExit(f"{name} did not come up; see {OUT}/serving_{name}.log")
+
+
+async def clients(server: Server, count: int, asks: int, new_tokens: int, seed: int) -> Round:
+    """Some clients at once, each with so many requests one after the other."""
+    rng = random.Random(seed)
+    words = Path(HERE / "serving.py").read_text().split()
+    made = Round()
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        prompt = " ".join(rng.choices(words, k=PROMPT_TOKENS // 3))
+        body: dict[str, Any] = {"model": server.model, "max_tokens": new_tokens, "stream": True, "temperature": 1.0}
+        if server.name == "transformers":
+            path = "/v1/chat/completions"
+            body["messages"] = [{"role": "user", "content": prompt}]
+        else:
+            path = "/v1/completions"
+            body |= {"prompt": prompt, "ignore_eos": True, "stream_options": {"include_usage": True}}
+        started, first, tokens, counted = time.perf_counter(), 0.0, 0, None
+        async with client.stream("POST", path, json=body) as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                if not line.startswith("data: {"):
+                    continue
+                event = json.loads(line[6:])
+                for choice in event.get("choices", ()):
+                    if choice.get("text") or choice.get("delta", {}).get("content"):
+                        tokens += 1
+                        first = first or time.perf_counter() - started
+                counted = (event.get("usage") or {}).get("completion_tokens", counted)
+        if counted is not None and server.name != "transformers" and counted != new_tokens:
+            raise SystemExit(f"{server.name} gave {counted} tokens instead of {new_tokens}")
+        made.tokens += counted or tokens
+        made.first.append(first)
+
+    async def client_loop(client: httpx.AsyncClient) -> None:
+        for _ in range(asks):
+            await ask(client)
+
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=server.url, timeout=600, limits=limits, trust_env=False) as client:
+        started = time.perf_counter()
+        await asyncio.gather(*(client_loop(client) for _ in range(count)))
+        made.seconds = time.perf_counter() - started
+    return made
+
+
+def measure(server: Server, counts: list[int], repeats: int, new_tokens: int, asks: int) -> dict[str, dict[str, float]]:
+    """Tokens a second and seconds to the first token, by number of clients."""
+    found: dict[str, dict[str, float]] = {}
+    asyncio.run(clients(server, max(counts), 1, 8, 999))
+    for count in counts:
+        rounds = [asyncio.run(clients(server, count, asks, new_tokens, seed)) for seed in range(repeats)]
+        found[str(count)] = {
+            "tokens_per_second": statistics.median(r.tokens / r.seconds for r in rounds),
+            "first_token_s": statistics.median(statistics.median(r.first) for r in rounds),
+        }
+        print(f"{server.name} at {count}: {found[str(count)]}", flush=True)
+    return found
+
+
+def figures(by_system: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """The claims, and what they come from."""
+    found: dict[str, Any] = {"systems": by_system}
+    ours = by_system.get("darkhorse", {})
+    for peer in [name for name in by_system if name != "darkhorse"]:
+        for count in ours.keys() & by_system[peer].keys():
+            us, them = ours[count], by_system[peer][count]
+            found[f"vs_{peer}_{count}"] = us["tokens_per_second"] / them["tokens_per_second"]
+            found[f"ttft_vs_{peer}_{count}"] = them["first_token_s"] / us["first_token_s"]
+    return found
+
+
+def print_table(by_system: dict[str, dict[str, dict[str, float]]]) -> None:
+    """Tokens a second, and milliseconds to the first token in brackets."""
+    table = Table(title="tokens per second (ms to the first token)")
+    table.add_column("clients")
+    for name in by_system:
+        table.add_column(name, justify="right")
+    for count in next(iter(by_system.values())):
+        cells = (found.get(count) for found in by_system.values())
+        row = [f"{c['tokens_per_second']:.0f} ({1000 * c['first_token_s']:.0f})" if c else "-" for c in cells]
+        table.add_row(count, *row)
+    Console(width=100).print(table)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default=EMBEDDED)
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 64])
+    parser.add_argument("--new-tokens", type=int, default=128)
+    parser.add_argument("--asks", type=int, default=2, help="requests of each client, one after the other")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="systems that are not measured keep the figures it holds")
+    arguments = parser.parse_args()
+    OUT.mkdir(exist_ok=True)
+    before = arguments.json is not None and arguments.json.exists()
+    by_system: dict[str, Any] = json.loads(arguments.json.read_text())["systems"] if before else {}
+    folder = model_folder(arguments.model)
+    for name in arguments.systems:
+        server = start(name, folder)
+        try:
+            by_system[name] = measure(
+                server, arguments.clients, arguments.repeats, arguments.new_tokens, arguments.asks
+            )
+        finally:
+            server.stop()
+        write_json(arguments.json, figures(by_system))
+    print_table(by_system)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What samples for the server and for Python callers: requests in, events out, whichever engine is behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from darkhorse.rollout.engine import Likeliest, Request
+from darkhorse.rollout.trajectory import FinishReason
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A token of a sample, with its log-probabilities where the request asks for them."""
+
+    sample: int
+    token: int
+    likeliest: Likeliest | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A sample is complete."""
+
+    sample: int
+    reason: FinishReason
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The engine failed; nothing more comes."""
+
+    message: str
+
+
+Event: TypeAlias = Drawn | Ended | Failed
+
+
+class Ticket(Protocol):
+    """A submitted request."""
+
+    def drop(self, sample: int) -> None:
+        """Give up a sample: no more events of it, and its slot is free at once. Does nothing if it has ended."""
+        ...
+
+    def close(self) -> None:
+        """Give up all samples."""
+        ...
+
+
+class Backend(Protocol):
+    """Samples for many callers at once.
+
+    Attributes:
+        context: most tokens of a prompt and its completion together.
+        running: samples being decoded.
+        waiting: samples that wait for a slot.
+    """
+
+    @property
+    def context(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def running(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """See above."""
+        ...
+
+    def submit(self, request: Request, deliver: Callable[[Event], None]) -> Ticket:
+        """Begin a request. `deliver` is called with its events, in order, perhaps from another thread."""
+        ...
+
+    def stop(self) -> None:
+        """End, and give up what is under way."""
+        ...
+
+
+class Stream:
+    """The events of several requests, for a coroutine; what is left is given up when it is closed.
+
+    Args:
+        backend: where they go.
+        requests: their samples are numbered one after the other.
+    """
+
+    def __init__(self, backend: Backend, requests: Sequence[Request]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._arrived: deque[tuple[int, Event]] = deque()
+        self._news = asyncio.Event()
+        self._tickets: list[tuple[int, Ticket]] = []
+        first = 0
+        for request in requests:
+            self._tickets.append((first, backend.submit(request, self._deliver_to(first))))
+            first += request.num_samples
+
+    async def events(self) -> AsyncIterator[tuple[int, Event]]:
+        """Events with the number of their sample among all (0 for a failure); without end."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._arrived:
+                yield self._arrived.popleft()
+
+    def drop(self, number: int) -> None:
+        """Give up a sample."""
+        first, ticket = next(pair for pair in reversed(self._tickets) if pair[0] <= number)
+        ticket.drop(number - first)
+
+    def close(self) -> None:
+        """Give up everything."""
+        for _, ticket in self._tickets:
+            ticket.close()
+
+    def _deliver_to(self, first: int) -> Callable[[Event], None]:
+        def deliver(event: Event) -> None:
+            self._arrived.append((0 if isinstance(event, Failed) else first + event.sample, event))
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._news.set)
+
+        return deliver

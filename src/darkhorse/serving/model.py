@@ -1,0 +1,158 @@
+"""A model in Python: `darkhorse.load(name).chat(messages)` and `.stream(messages)`."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from darkhorse.config.model import ModelConfig
+from darkhorse.errors import UserError
+from darkhorse.policy.loading import Policy, load_policy
+from darkhorse.policy.long_context import extend_context
+from darkhorse.rollout.engine import Request, SamplingParams
+from darkhorse.serving.backend import Drawn, Event, Failed
+from darkhorse.serving.local import LocalBackend
+from darkhorse.serving.prompts import CHAT_SAMPLING
+from darkhorse.serving.replies import Call, Form, Piece, Reply
+from darkhorse.types import Message, ToolSchema
+
+
+@dataclass
+class Answer:
+    """What a model said.
+
+    Attributes:
+        content: the answer.
+        reasoning: the thinking before it.
+        calls: tool calls, `name` and `arguments` (JSON text).
+        finish_reason: `stop`, `tool_calls`, or `length` at the limit of tokens.
+        prompt_tokens, tokens, reasoning_tokens: counted; the last are part of the second.
+    """
+
+    content: str = ""
+    reasoning: str = ""
+    calls: list[Call] = field(default_factory=list)
+    finish_reason: str = "stop"
+    prompt_tokens: int = 0
+    tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class ContextFull(UserError):
+    """The messages leave no room for an answer."""
+
+
+class Model:
+    """A model that answers messages. Threads may share it; their answers are decoded together.
+
+    Args:
+        policy: that samples.
+        context: most tokens of messages and answer; above the model's window YaRN stretches it.
+        max_sequences: most answers decoded at once.
+    """
+
+    def __init__(self, policy: Policy, context: int | None = None, max_sequences: int = 96) -> None:
+        if context is not None:
+            extend_context(policy.model, context)
+        self._renderer = policy.renderer
+        self._backend = LocalBackend(policy, max_sequences)
+        self.context = min(self._backend.context, context or self._backend.context)
+
+    def chat(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), **settings: Any) -> Answer:
+        """Answer messages; arguments as in `stream`."""
+        answer = Answer()
+        for _ in self.stream(messages, tools, into=answer, **settings):
+            pass
+        return answer
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema] = (),
+        *,
+        thinks: bool = True,
+        stop: Sequence[str] = (),
+        into: Answer | None = None,
+        **settings: Any,
+    ) -> Generator[Piece]:
+        """Answer messages, piece by piece; leaving the loop ends the answer.
+
+        Args:
+            messages: in OpenAI's shape.
+            tools: functions the model may call, in OpenAI's shape.
+            thinks: whether it thinks first.
+            stop: strings that end the answer.
+            into: filled in meanwhile.
+            settings: of `SamplingParams`; QwQ's recommendation, and all the room there is, where not given.
+
+        Raises:
+            ContextFull: if the messages leave no room.
+            RuntimeError: if decoding failed.
+        """
+        form, answer = Form(thinks, bool(tools), tuple(stop)), into or Answer()
+        prompt = [*self._renderer.prompt(messages, tools), *self._renderer.encode(form.opening)]
+        room = self.context - len(prompt)
+        if room <= 0:
+            raise ContextFull(
+                f"The messages are {len(prompt)} tokens long, but the context holds {self.context}.",
+                "Shorten them, or load the model with a larger 'context'.",
+            )
+        settings = {"seed": secrets.randbits(63), "max_tokens": room} | settings
+        settings["max_tokens"] = min(settings["max_tokens"], room)
+        sampling: SamplingParams = replace(CHAT_SAMPLING, **settings)
+        news: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        ticket = self._backend.submit(Request(prompt, sampling), news.put)
+        reply = Reply(self._renderer, form)
+        answer.prompt_tokens = len(prompt)
+        try:
+            while True:
+                event = news.get()
+                if isinstance(event, Failed):
+                    raise RuntimeError(event.message)
+                pieces = reply.add(event.token) if isinstance(event, Drawn) else reply.end()
+                answer.tokens, answer.reasoning_tokens = reply.tokens, reply.reasoning_tokens
+                for piece in pieces:
+                    _add(answer, piece)
+                    yield piece
+                if not isinstance(event, Drawn) or reply.complete:
+                    reason = "stop" if isinstance(event, Drawn) else event.reason
+                    answer.finish_reason = "tool_calls" if reason == "stop" and answer.calls else reason
+                    return
+        finally:
+            ticket.close()
+
+    def close(self) -> None:
+        """Stop the thread that decodes."""
+        self._backend.stop()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def load(name: str, context: int | None = None, max_sequences: int = 96) -> Model:
+    """A model by name, as `[model] name` takes it, or a checkpoint folder.
+
+    Args:
+        name: of the model.
+        context: most tokens of messages and answer; above the model's window YaRN stretches it.
+        max_sequences: most answers decoded at once.
+
+    Raises:
+        UserError: if there is no such model.
+    """
+    return Model(load_policy(ModelConfig(name=name)), context, max_sequences)
+
+
+def _add(answer: Answer, piece: Piece) -> None:
+    if piece.call is not None:
+        answer.calls.append(piece.call)
+    elif piece.kind == "reasoning":
+        answer.reasoning += piece.text
+    else:
+        answer.content += piece.text

@@ -1,0 +1,151 @@
+"""`darkhorse serve`: a model behind OpenAI's API until it is interrupted."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import uvicorn
+
+from darkhorse.errors import UserError
+from darkhorse.serving.app import Serving
+from darkhorse.serving.backend import Backend
+from darkhorse.serving.prompts import Served
+
+READY = "darkhorse serve ready on "
+KEY_VARIABLE = "DARKHORSE_API_KEY"
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """How a model is served.
+
+    Attributes:
+        host, port: where; port 0 chooses a free one, named in the readiness line.
+        name: of the model in requests; the model's own when None.
+        engine: `local`, or `vllm` for a server of vLLM's that is started behind this one.
+        context: most tokens of a prompt and its completion together; above the model's own window YaRN stretches it.
+        max_sequences: most samples decoded at once.
+        max_waiting: most samples that wait besides; then 429.
+        cache_gib: memory for keys and values; a third of the device's when None.
+        api_key: what clients must send as a bearer token; needed anywhere but on loopback.
+        drain_s: how long to go on with what is under way when told to end.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    name: str | None = None
+    engine: Literal["local", "vllm"] = "local"
+    context: int | None = None
+    max_sequences: int = 96
+    max_waiting: int = 256
+    cache_gib: float | None = None
+    api_key: str | None = None
+    drain_s: int = 30
+
+
+def serve(model: str, options: ServeOptions) -> None:
+    """Serve until interrupted or terminated, then finish what is under way.
+
+    Raises:
+        UserError: if the model does not exist, the port is taken, or the address is public and there is no key.
+    """
+    if options.api_key is None and not _is_loopback(options.host):
+        raise UserError(
+            f"The server would listen on {options.host}, where others can reach it, without a key.",
+            f"Set the environment variable {KEY_VARIABLE}, or listen on 127.0.0.1.",
+        )
+    with _listen(options.host, options.port) as listener:
+        served, backend = _OPENERS[options.engine](model, options)
+        try:
+            _keep_going_on_term()
+            serving = Serving(served, backend, options.max_sequences + options.max_waiting, options.api_key)
+            shown = f"[{options.host}]" if ":" in options.host else options.host
+            config = uvicorn.Config(
+                serving.app,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=options.drain_s,
+            )
+            _Server(config, f"http://{shown}:{listener.getsockname()[1]}", serving).run(sockets=[listener])
+        finally:
+            backend.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says on standard output when it listens, and refuses new requests while it drains."""
+
+    def __init__(self, config: uvicorn.Config, address: str, serving: Serving) -> None:
+        super().__init__(config)
+        self._address, self._serving = address, serving
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            print(f"{READY}{self._address}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is under way."""
+        self._serving.draining = True
+        await super().shutdown(sockets)
+
+
+def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
+    from torch import Tensor
+
+    from darkhorse.config.model import ModelConfig
+    from darkhorse.policy.loading import load_policy
+    from darkhorse.policy.long_context import extend_context
+    from darkhorse.serving.local import LocalBackend
+
+    policy = load_policy(ModelConfig(name=model))
+    if options.context is not None:
+        extend_context(policy.model, options.context)
+    backend = LocalBackend(policy, options.max_sequences, options.cache_gib)
+    context = min(backend.context, options.context or backend.context)
+    embedding = policy.model.get_input_embeddings().weight
+    assert isinstance(embedding, Tensor)
+    return Served(options.name or model, policy.renderer, len(embedding), context), backend
+
+
+def _open_vllm(model: str, options: ServeOptions) -> tuple[Served, Backend]:
+    from darkhorse.serving.vllm import open_vllm
+
+    return open_vllm(model, options.name or model, options.context, options.cache_gib)
+
+
+_OPENERS: dict[str, Callable[[str, ServeOptions], tuple[Served, Backend]]] = {
+    "local": _open_local,
+    "vllm": _open_vllm,
+}
+
+
+def _keep_going_on_term() -> None:
+    """uvicorn raises the signal that ended it once more when it is done; what is behind it is still to be stopped."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: None)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise UserError(
+            f"The server cannot listen on {host}:{port}: {error.strerror}.",
+            "Choose another one with --port, or 0 for any free port.",
+        ) from error
