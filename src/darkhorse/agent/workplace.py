@@ -36,7 +36,7 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
                 min_sequences_per_lane=engine.min_sequences_per_lane,
             ),
             policy.renderer,
-            Context(sandbox, limits),
+            Context(sandbox, limits, rewards=True),
             default_tools(sandbox, limits),
             recipe.agent,
         )

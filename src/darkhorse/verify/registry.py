@@ -24,10 +24,13 @@ class Context:
     Attributes:
         sandbox: client of the code-execution server; None when the recipe starts none.
         limits: of programs whose task sets none.
+        rewards: whether verdicts train a policy. Verifiers then default to their strict reading of an answer, and
+            refuse to imitate laxer graders.
     """
 
     sandbox: SandboxClient | None = None
     limits: RunLimits = field(default_factory=RunLimits)
+    rewards: bool = False
 
 
 Verifier = Callable[[Task, Response, Context], Awaitable[Verdict]]
