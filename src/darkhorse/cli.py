@@ -126,23 +126,52 @@ def rl(context: typer.Context, recipe: _RecipePath) -> None:
 
 @app.command("eval")
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="RUN_OR_MODEL", help="A run folder, model folder or model name.")],
-    suite: Annotated[list[str] | None, typer.Option(help="Suite to measure; repeat for more. All by default.")] = None,
-    n: Annotated[int, typer.Option(min=1, help="Held-out prompts per suite.")] = 200,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 1.0,
+    model: Annotated[
+        str,
+        typer.Argument(metavar="RUN_OR_MODEL", help="A run or model folder or a model's name; its name on a server."),
+    ],
+    suite: Annotated[list[str] | None, typer.Option(help="Suite to measure; repeat for more.")] = None,
+    suites: Annotated[str, typer.Option(help="Suites, separated by commas. The synthetic ones by default.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(envvar="DARKHORSE_DATA", help="Folder of the data sets; the hub by default.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "--n", min=1, help="Most problems of each suite.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Samples of each problem.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="0 is greedy.")] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Nucleus.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=0, help="Keep the k likeliest tokens; 0 keeps all.")] = None,
+    min_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Drop less likely tokens.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of one answer.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+    dtype: Annotated[str | None, typer.Option(help="Numbers of a local model, e.g. float32.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server, e.g. http://host:8000/v1.")] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="OPENAI_API_KEY", help="Its key.", show_envvar=True)] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests to the server at once.")] = 16,
+    retries: Annotated[int, typer.Option(min=0, help="Of a request that fails in passing.")] = 6,
+    requests_per_minute: Annotated[float | None, typer.Option(min=0.01, help="Most requests begun a minute.")] = None,
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds of one request.")] = 3600.0,
+    baseline: Annotated[Path | None, typer.Option(help="Folder of another evaluation to compare with.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the results; what it holds is not run again.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Measure a model on held-out prompts."""
-    from darkhorse.tasks.synthetic import SUITES, generators
+    """Measure a model on published benchmarks or on held-out prompts."""
+    from darkhorse.evals.suites import find_suites
+    from darkhorse.tasks.synthetic import SUITES
 
-    suites = suite or list(SUITES)
-    for name in suites:
-        generators(name)
-    from rich import print_json
+    names = [name.strip() for name in [*(suite or []), *suites.split(",")] if name.strip()] or list(SUITES)
+    find_suites(names)  # before the packages that take long to import
+    from darkhorse.evals import command
+    from darkhorse.evals.endpoint import EndpointOptions
 
-    from darkhorse.evals.runner import evaluate_model
-
-    print_json(data=evaluate_model(_model(model), suites, n, temperature, seed))
+    changes = {"samples": samples, "temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p}
+    folder = output or _evaluation_folder(model, base_url)
+    options = command.EvaluationOptions(names, data, limit, seed, folder, {**changes, "max_tokens": max_tokens}, dtype)
+    if base_url is None:
+        results = command.evaluate_checkpoint(_model(model), options)
+    else:
+        server = EndpointOptions(base_url, api_key, concurrency, retries, requests_per_minute, timeout)
+        results = command.evaluate_endpoint(model, server, options)
+    _show_results(results, folder, baseline, as_json)
 
 
 @app.command()
@@ -321,6 +350,34 @@ def _model(name: str) -> str:
     from darkhorse.recipe import final_model
 
     return str(final_model(Path(name)))
+
+
+def _evaluation_folder(model: str, base_url: str | None) -> Path:
+    """Where the results of a model go: into its run's folder, or a folder of its own below `evals`."""
+    from darkhorse.evals.command import folder_name
+
+    if base_url is None and (Path(model) / "recipe.toml").is_file():
+        return Path(model) / "benchmarks"
+    return Path("evals") / folder_name(model)
+
+
+def _show_results(results: dict[str, Any], folder: Path, baseline: Path | None, as_json: bool) -> None:
+    from rich import print_json
+    from rich.console import Console
+
+    from darkhorse.evals.comparison import compare_folders
+    from darkhorse.evals.table import comparison_table, results_table
+
+    compared = None if baseline is None else compare_folders(baseline, folder, list(results["suites"]))
+    if as_json:
+        print_json(data=results if compared is None else {**results, "compared": compared})
+        return
+    console = Console()
+    console.print(results_table(results))
+    if compared is not None:
+        console.print(comparison_table(compared, str(baseline)))
+    print(f"Results: {folder / 'results.json'}")
+    print(f"Report: {folder / 'report.html'}")
 
 
 def _load(path: str, overrides: list[str]) -> Recipe:

@@ -200,14 +200,11 @@ def _reply(answer: dict[str, Any]) -> Reply:
     blocks = [_call_text(call) for call in message.get("tool_calls") or []]
     answered = "\n".join([content, *blocks] if content else blocks)
     cut = choice.get("finish_reason") == "length"
-    if thinking and (answered or not cut):
-        text = f"{thinking}\n{THINK_CLOSE}\n\n{answered}"
-    else:
-        text = thinking or answered
+    closed = thinking and (answered or not cut)
+    text = f"{thinking}\n{THINK_CLOSE}\n\n{answered}" if closed else thinking or answered
     usage = answer.get("usage") or {}
-    return Reply(
-        text, int(usage.get("completion_tokens") or 0), int(usage.get("prompt_tokens") or 0), "length" if cut else "stop"
-    )
+    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    return Reply(text, int(written or 0), int(read or 0), "length" if cut else "stop")
 
 
 def _call_text(call: dict[str, Any]) -> str:

@@ -75,9 +75,7 @@ def plan(suite: Suite, folder: Path | None, limit: int | None, changes: Mapping[
     return Plan(suite, replace(suite.protocol, **given, source=source), data, tasks)
 
 
-async def measure(
-    plans: Sequence[Plan], target: Target, context: Context, folder: Path, seed: int
-) -> dict[str, Any]:
+async def measure(plans: Sequence[Plan], target: Target, context: Context, folder: Path, seed: int) -> dict[str, Any]:
     """Run what is missing of some suites and write `results.json`.
 
     Args:
@@ -117,7 +115,11 @@ def results_of(plans: Sequence[Plan], folder: Path, settings: Mapping[str, Any])
 def _claim(folder: Path, plans: Sequence[Plan], target: Target, seed: int) -> dict[str, Any]:
     """Write down what is measured and how, or check that the folder holds the same."""
     path = folder / SETTINGS
-    wanted = {"target": dict(target.facts()), "seed": seed, "suites": {plan.suite.name: _fixed(plan) for plan in plans}}
+    wanted: dict[str, Any] = {
+        "target": dict(target.facts()),
+        "seed": seed,
+        "suites": {plan.suite.name: _fixed(plan) for plan in plans},
+    }
     held: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"suites": {}}
     for name in ("target", "seed"):
         if name in held and held[name] != wanted[name]:
@@ -248,9 +250,12 @@ async def _all(jobs: Sequence[Callable[[], Awaitable[None]]], at_once: int) -> N
         for job in waiting:
             await job()
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(at_once, len(jobs))):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(jobs))):
+                group.create_task(work())
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 def _row(
@@ -283,4 +288,3 @@ def _row(
         "prompt_tokens": episode.prompt_tokens,
         "finish_reason": episode.finish_reason,
     }
-

@@ -48,19 +48,17 @@ _METRICS = {
     "math500": "pass@1",
 }
 
-FIGURES: tuple[PublishedFigure, ...] = tuple(
-    [
-        *_of("QwQ-32B", QWQ_CODE, aime24=79.5, aime25=69.5, livecodebench=63.4, ifeval=83.9),
-        *_of("QwQ-32B", QWQ_BLOG, livebench=73.1, bfcl=66.4),
-        *_of("DeepSeek-R1", R1_TABLE, aime24=79.8, math500=97.3, livecodebench=65.9, ifeval=83.3),
-        *_of("o1-mini", R1_TABLE, aime24=63.6, math500=90.0, livecodebench=53.8, ifeval=84.8),
-        *_of("DeepSeek-R1-Distill-Qwen-1.5B", R1_DISTILLED, aime24=28.9, math500=83.9, livecodebench=16.9),
-        *_of("DeepSeek-R1-Distill-Qwen-7B", R1_DISTILLED, aime24=55.5, math500=92.8, livecodebench=37.6),
-        *_of("DeepSeek-R1-Distill-Qwen-14B", R1_DISTILLED, aime24=69.7, math500=93.9, livecodebench=53.1),
-        *_of("DeepSeek-R1-Distill-Qwen-32B", R1_DISTILLED, aime24=72.6, math500=94.3, livecodebench=57.2),
-        *_of("DeepSeek-R1-Distill-Llama-8B", R1_DISTILLED, aime24=50.4, math500=89.1, livecodebench=39.6),
-        *_of("DeepSeek-R1-Distill-Llama-70B", R1_DISTILLED, aime24=70.0, math500=94.5, livecodebench=57.5),
-    ]
+FIGURES: tuple[PublishedFigure, ...] = (
+    *_of("QwQ-32B", QWQ_CODE, aime24=79.5, aime25=69.5, livecodebench=63.4, ifeval=83.9),
+    *_of("QwQ-32B", QWQ_BLOG, livebench=73.1, bfcl=66.4),
+    *_of("DeepSeek-R1", R1_TABLE, aime24=79.8, math500=97.3, livecodebench=65.9, ifeval=83.3),
+    *_of("o1-mini", R1_TABLE, aime24=63.6, math500=90.0, livecodebench=53.8, ifeval=84.8),
+    *_of("DeepSeek-R1-Distill-Qwen-1.5B", R1_DISTILLED, aime24=28.9, math500=83.9, livecodebench=16.9),
+    *_of("DeepSeek-R1-Distill-Qwen-7B", R1_DISTILLED, aime24=55.5, math500=92.8, livecodebench=37.6),
+    *_of("DeepSeek-R1-Distill-Qwen-14B", R1_DISTILLED, aime24=69.7, math500=93.9, livecodebench=53.1),
+    *_of("DeepSeek-R1-Distill-Qwen-32B", R1_DISTILLED, aime24=72.6, math500=94.3, livecodebench=57.2),
+    *_of("DeepSeek-R1-Distill-Llama-8B", R1_DISTILLED, aime24=50.4, math500=89.1, livecodebench=39.6),
+    *_of("DeepSeek-R1-Distill-Llama-70B", R1_DISTILLED, aime24=70.0, math500=94.5, livecodebench=57.5),
 )
 
 

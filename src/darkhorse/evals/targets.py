@@ -96,4 +96,3 @@ def published_response(response: Response) -> Response:
     if response.closed:
         return response
     return Response("", response.thinking, True, response.turns, response.truncated)
-

@@ -35,7 +35,7 @@ CATEGORIES: dict[str, tuple[str, str, str]] = {
     "multi_turn_miss_param": ("multi_turn", "python", "multi_turn"),
     "multi_turn_long_context": ("multi_turn", "python", "multi_turn"),
 }
-"""How each file is judged: category of the verifier, language, section of the leaderboard. Two names are version 3's."""
+"""How each file is judged: category of the verifier, language, section. Three of the names are version 3's."""
 
 _CLASS_FILES = {
     "GorillaFileSystem": "gorilla_file_system",
@@ -74,8 +74,10 @@ def _tasks(parts: Parts) -> list[Task]:
 def _is(part: str, name: str, answers: bool) -> bool:
     """Whether a part is the file of a category, by its path's last two names."""
     folder, _, stem = part.rpartition("/")
-    return stem.startswith(_PREFIX) and stem.partition("_v")[2].partition("_")[2] == name and (
-        folder.endswith("possible_answer") == answers
+    return (
+        stem.startswith(_PREFIX)
+        and stem.partition("_v")[2].partition("_")[2] == name
+        and (folder.endswith("possible_answer") == answers)
     )
 
 

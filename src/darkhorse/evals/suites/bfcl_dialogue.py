@@ -1,4 +1,4 @@
-"""BFCL's multi-turn tasks: the model calls stateful tools turn by turn, and the states it leaves behind are compared."""
+"""BFCL's multi-turn tasks: the model calls stateful tools turn by turn; the states it leaves behind are compared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from darkhorse.chat.reasoning import Response
 from darkhorse.chat.tool_calls import ToolCall, parse_tool_calls
 from darkhorse.evals.targets import Episode, Target
 from darkhorse.rollout.engine import SamplingParams
+from darkhorse.rollout.trajectory import FinishReason
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
@@ -34,7 +35,8 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
     said: list[Message] = []
     tokens = prompt_tokens = step = 0
     problem: str | None = None
-    answer, finish = "", "stop"
+    answer = ""
+    finish: FinishReason = "stop"
     for number, question in enumerate(truth["questions"]):
         hidden = {name for turn, names in truth["held_back"].items() if int(turn) > number for name in names}
         tools = [schema for schema in task.tools if schema["function"]["name"] not in hidden]
@@ -68,7 +70,7 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
         if problem is not None:
             break
     extra: dict[str, Any] = {"turns": turns, "problem": problem}
-    return Episode(_response(answer, said), tokens, prompt_tokens, "length" if finish == "length" else "stop", None, extra)
+    return Episode(_response(answer, said), tokens, prompt_tokens, finish, None, extra)
 
 
 async def judge_states(task: Task, episode: Episode) -> Verdict:

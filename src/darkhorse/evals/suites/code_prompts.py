@@ -31,7 +31,9 @@ IMPORTS = "\n".join(
 
 def contest_prompt(question: str, starter: str) -> str:
     """LiveCodeBench's prompt in QwQ's wording."""
-    ask = f"{_STARTER}\n```python\n{starter}\n```\n\n" if starter else f"{_PROGRAM}\n```python\n# YOUR CODE HERE\n```\n\n"
+    ask = (
+        f"{_STARTER}\n```python\n{starter}\n```\n\n" if starter else f"{_PROGRAM}\n```python\n# YOUR CODE HERE\n```\n\n"
+    )
     return (
         "You will be given a question (problem specification) and will generate a correct Python program that matches "
         f"the specification and passes all tests.\n\nQuestion: {question}\n\n{ask}"

@@ -27,5 +27,5 @@ IFEVAL = Suite(
     (("qwq_eval/ifeval.jsonl",), ("ifeval.jsonl",)),
     (HubSet("google/IFEval", "train"),),
     _tasks,
-    note="The extra darkhorse[ifeval] brings the published checks' own libraries; without it 0.05 % of verdicts differ.",
+    note="The extra darkhorse[ifeval] brings the published checks' libraries; without it 0.05 % of verdicts differ.",
 )

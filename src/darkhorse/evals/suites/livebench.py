@@ -13,18 +13,20 @@ from darkhorse.evals.suites.suite import HubSet, Parts, Protocol, Row, Suite, ne
 from darkhorse.tasks.task import Task
 
 _GROUPS = ("math", "reasoning", "instruction_following", "data_analysis", "language", "coding")
+RELEASE = "2024-11-25"
 _CODE = ("LCB_generation", "coding_completion")
 _UNSUPPORTED = ("agentic_coding", "code_generation", "code_completion")
 
 
 def _tasks(parts: Parts) -> list[Task]:
     rows = [row for row in rows_of(parts) if row["task"] not in _UNSUPPORTED]
-    return [_task(row) for row in rows if not _removed(row)]
+    return [_task(row) for row in rows if _in_release(row)]
 
 
-def _removed(row: Row) -> bool:
-    """Whether LiveBench has taken a question out of its later releases."""
-    return bool(row.get("livebench_removal_date"))
+def _in_release(row: Row) -> bool:
+    """Whether a question belongs to the release that published figures are of."""
+    came, went = (str(row.get(f"livebench_{what}_date") or "")[:10] for what in ("release", "removal"))
+    return came <= RELEASE and (not went or went > RELEASE)
 
 
 def _task(row: Row) -> Task:
@@ -38,7 +40,10 @@ def _task(row: Row) -> Task:
 
 def _truth(row: Row, release: str) -> dict[str, Any]:
     if row["category"] == "instruction_following":
-        given = {"instruction_id_list": list(row["instruction_id_list"]), "kwargs": [dict(one) for one in row["kwargs"]]}
+        given = {
+            "instruction_id_list": list(row["instruction_id_list"]),
+            "kwargs": [dict(one) for one in row["kwargs"]],
+        }
         return {"task": "instruction_following", "release": release, **given}
     return {
         "task": row.get("subtask") or row["task"],
@@ -65,6 +70,6 @@ LIVEBENCH = Suite(
     _tasks,
     Protocol(max_tokens=32_768),
     weights=nested_means,
-    note="Questions that LiveBench has removed are left out, agentic coding is not run, and categories without data are "
-    "not in the mean; the published figure is of the release 2024-11-25.",
+    note="The questions are those of the release 2024-11-25, which the published figures are of; categories without "
+    "data are not in the mean.",
 )

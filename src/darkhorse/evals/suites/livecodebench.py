@@ -48,9 +48,7 @@ def _whole(parts: Parts, row: Row) -> tuple[list[Row], Row]:
     if name not in parts:
         raise UserError(f"The tests of LiveCodeBench lack '{name}.json'.", "Let QwQ's script write all of them.")
     held = json.loads(parts[name][0]["input_output"])
-    tests = [
-        {"input": given, "output": wanted} for given, wanted in zip(held["inputs"], held["outputs"], strict=True)
-    ]
+    tests = [{"input": given, "output": wanted} for given, wanted in zip(held["inputs"], held["outputs"], strict=True)]
     return tests, {"function": held.get("fn_name")}
 
 

@@ -21,9 +21,7 @@ def short_function(suite: str, row: Row, description: str, shown: list[str], ass
     """
     tests = "\n".join(shown)
     prompt = user(f"{description}\n\nYour code should pass these tests, and stand in one code block:\n\n{tests}")
-    return Task(
-        f"{suite}/{row['task_id']}", prompt, "code", {"asserts": asserts, "limits": LIMITS}, (), suite
-    )
+    return Task(f"{suite}/{row['task_id']}", prompt, "code", {"asserts": asserts, "limits": LIMITS}, (), suite)
 
 
 def _tasks(parts: Parts) -> list[Task]:

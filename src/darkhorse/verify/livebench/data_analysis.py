@@ -9,7 +9,7 @@ import re
 from io import StringIO
 from typing import Any
 
-from darkhorse.verify.livebench.boxes import last_box, solutions
+from darkhorse.verify.livebench.boxes import last_box
 
 _MAX_CELLS = 100_000
 _MAX_LITERAL = 50_000
@@ -37,7 +37,7 @@ def table_join(gold: Any, answer: str) -> float:
     wrong = len(found) - right
     swapped = sum(bool(wanted.get(key)) and wanted[key] != value for key, value in found.items())
     missed = swapped + sum(not found.get(key) for key in wanted)
-    return round(2 * right / (2 * right + wrong + missed), 2)
+    return float(round(2 * right / (2 * right + wrong + missed), 2))
 
 
 def _mapping(text: str) -> dict[Any, Any]:
@@ -235,7 +235,7 @@ def _compare(found: Any, wanted: Any) -> bool:
             if number(one) and number(other):
                 if not _close(one, other):
                     return False
-            elif not one == other:
+            elif one != other:
                 return False
     return True
 

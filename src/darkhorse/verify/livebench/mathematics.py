@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from darkhorse.verify.livebench.boxes import bare, edit_distance, last_box
 from darkhorse.verify.math.extraction import Found
-from darkhorse.verify.math.verifier import verify_math
+from darkhorse.verify.math.verifier import MathVerifier, verify_math
 from darkhorse.verify.verdict import Scored, Verdict
 
 _MAX_NUMBERS = 500
@@ -143,7 +143,7 @@ async def amps_hard(gold: Any, answer: str) -> Verdict:
     if stated is None:
         ends = answer.removesuffix(".").endswith(truth)
         return Scored(float(ends), "The answer ends with the true expression." if ends else "No answer is stated.")
-    return await verify_math.judge(truth, Found(_normal(stated), "LiveBench's rule"))
+    return await cast(MathVerifier, verify_math).judge(truth, Found(_normal(stated), "LiveBench's rule"))
 
 
 def _last_formula(answer: str) -> str | None:

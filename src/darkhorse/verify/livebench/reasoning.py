@@ -94,9 +94,7 @@ def _zebra_list(gold: str, answer: str) -> float:
         return 0.0
     words = [word for one in found for word in one.split(",")]
     words = words[-len(wanted) :] if len(found) > 1 else words
-    right = sum(
-        _plain(one) in _plain(other).replace("position", "") for one, other in zip(wanted, words, strict=False)
-    )
+    right = sum(_plain(one) in _plain(other).replace("position", "") for one, other in zip(wanted, words, strict=False))
     return ((right == len(wanted)) + right / len(wanted)) / 2
 
 

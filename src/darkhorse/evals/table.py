@@ -1,0 +1,83 @@
+"""The results as a table in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+_BESIDE = ("QwQ-32B", "DeepSeek-R1", "o1-mini")
+
+
+def results_table(results: Mapping[str, Any]) -> Table:
+    """One line a suite: score with its 95 % interval, samples, pass@k and majority@k, rates, tokens, published figures.
+
+    Args:
+        results: as in `results.json`.
+    """
+    suites = results["suites"]
+    beside = [model for model in _BESIDE if any(_published(one, model) is not None for one in suites.values())]
+    table = Table(title=f"{results['target']['model']}", title_justify="left")
+    table.add_column("suite")
+    for name in ("score", "95 % interval", "n × k", "pass@k", "maj@k", "cut off", "no answer", "tokens"):
+        table.add_column(name, justify="right")
+    for model in beside:
+        table.add_column(model, justify="right", style="dim")
+    for suite in suites.values():
+        table.add_row(*_cells(suite), *(_number(_published(suite, model)) for model in beside))
+    return table
+
+
+def comparison_table(compared: Mapping[str, Any], name: str) -> Table:
+    """One line a suite: the paired difference to another evaluation, its interval and p-value.
+
+    Args:
+        compared: by suite, as from `figures.compare`.
+        name: of the other evaluation.
+    """
+    table = Table(title=f"difference to {name}, paired by problem", title_justify="left")
+    for column in ("suite", "difference", "95 % interval", "p", "problems"):
+        table.add_column(column, justify="left" if column == "suite" else "right")
+    for suite, found in compared.items():
+        if found is not None:
+            interval = f"{100 * found['low']:+.1f} to {100 * found['high']:+.1f}"
+            p_value, count = f"{found['p_value']:.3g}", str(found["problems"])
+            table.add_row(suite, f"{100 * found['difference']:+.1f}", interval, p_value, count)
+    return table
+
+
+def _cells(suite: Mapping[str, Any]) -> list[str]:
+    low, high = suite["low"], suite["high"]
+    interval = "–" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+    counts = f"{suite['problems']} × {suite['samples']}"
+    left = [f"{suite[name]} {name}" for name in ("abstained", "missing") if suite[name]]
+    return [
+        suite["title"],
+        _percent(suite["score"]),
+        interval,
+        "\n".join([counts, *left]),
+        _at_most(suite["pass"]),
+        _at_most(suite["majority"]),
+        _percent(suite["truncated"]),
+        _percent(suite["no_answer"]),
+        _number(suite["tokens"]["mean"], 0),
+    ]
+
+
+def _at_most(by_k: Mapping[str, float]) -> str:
+    """The figure of the largest k, where it is more than 1."""
+    k = max(by_k, key=int, default="1")
+    return f"{100 * by_k[k]:.1f} @{k}" if int(k) > 1 else "–"
+
+
+def _published(suite: Mapping[str, Any], model: str) -> float | None:
+    return next((figure["value"] for figure in suite["published"] if figure["model"] == model), None)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
