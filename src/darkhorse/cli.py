@@ -33,6 +33,8 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Look at data.", no_args_is_help=True)
 app.add_typer(data, name="data")
+logs = typer.Typer(help="Evaluations as other harnesses write them.", no_args_is_help=True)
+app.add_typer(logs, name="logs")
 
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _RecipePath = Annotated[
@@ -288,6 +290,65 @@ def preview(
         for message in (*task.prompt, *demonstration.completion):
             print(f"[{message['role']}]\n{message.get('content') or message.get('tool_calls')}\n")
         print(f"[truth]\n{task.truth}\n")
+
+
+@data.command("decontaminate")
+def decontaminate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Training data: .jsonl, .json or .parquet.")],
+    suites: Annotated[str, typer.Option(help="Suites, separated by commas; all by default.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(envvar="DARKHORSE_DATA", help="Folder of the suites' data; the hub by default.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write the rows that hold no item.")] = None,
+    show: Annotated[int, typer.Option(min=0, help="Hits to print.")] = 20,
+) -> None:
+    """Compare training data with evaluation suites; exit status 1 if they hold some of their items."""
+    from darkhorse.evals.contamination import find_hits, index_of
+    from darkhorse.observe.jsonl import encode
+    from darkhorse.tasks.sources import load_rows
+
+    names = [name.strip() for name in suites.split(",") if name.strip()]
+    rows = load_rows(file)
+    index, held = index_of(names, data, skip_absent=not names)
+    found, total, dirty = [], 0, 0
+    with contextlib.ExitStack() as stack:
+        kept = None if output is None else stack.enter_context(output.open("wb"))
+        for row, hits in find_hits(index, rows):
+            total, dirty = total + 1, dirty + bool(hits)
+            found += hits
+            if kept is not None and not hits:
+                kept.write(encode(row))
+    for hit in found[:show]:
+        print(f"row {hit.row}: {hit.item} ({hit.rule}, {hit.share:.0%}): {hit.text[:100]}")
+    print(f"{dirty} of {total} rows hold {len({hit.item for hit in found})} items of {', '.join(held)}.")
+    raise typer.Exit(1 if found else 0)
+
+
+@logs.command("export")
+def export_logs(
+    folder: Annotated[Path, typer.Argument(metavar="EVALUATION", help="Folder that 'darkhorse eval' wrote to.")],
+    output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    form: Annotated[Literal["inspect", "lm_eval"], typer.Option("--format", help="Whose logs.")] = "inspect",
+) -> None:
+    """Write an evaluation as Inspect's or lm-evaluation-harness's logs."""
+    from darkhorse.evals.logs import export_logs as export
+
+    for path in export(folder, output, form):
+        print(path)
+
+
+@logs.command("import")
+def import_logs(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Inspect's JSON logs, or lm-eval's samples_*.jsonl.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write to; --baseline takes it.")],
+) -> None:
+    """Read logs of Inspect or lm-evaluation-harness into an evaluation's folder."""
+    from darkhorse.evals.logs import import_logs as read
+
+    for suite, count in read(files, output).items():
+        print(f"{suite}: {count} samples")
 
 
 @app.command()

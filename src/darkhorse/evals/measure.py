@@ -199,6 +199,7 @@ class _Run:
         seed = sample_seed(self.seed, item, task, number)
         sampling = _sampling(item.protocol, seed)
         states = task.metadata.get("dialogue") == "bfcl"
+        context = replace(self.context, rewards=item.protocol.gate)
         episode = await (converse(task, self.target, sampling) if states else self.target.run(task, sampling))
         response = episode.response if item.protocol.gate else published_response(episode.response)
         if episode.failure is not None:
@@ -206,9 +207,9 @@ class _Run:
         elif states:
             verdict = await judge_states(task, episode)
         elif item.protocol.gate:
-            verdict = await registry.judge(task, response, self.context)
+            verdict = await registry.judge(task, response, context)
         else:
-            verdict = await _published_verdict(task, response, self.context)
+            verdict = await _published_verdict(task, response, context)
         return _row(self.target.name, item, task, number, episode, response.answer, verdict)
 
 
