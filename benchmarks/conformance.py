@@ -50,7 +50,7 @@ def pairs(data: Path, count: int, seed: int) -> list[tuple[str, str]]:
         for answer in (gold, wrong):
             found += [
                 (gold, f"So it is \\boxed{{{answer}}}."), (gold, f"The answer is {answer}."), (gold, f"n = {answer}"),
-                (gold, f"\\boxed{{{answer}\\text{{ apples}}}}"), (gold, f"Thus $x = {answer}$, as wanted. \\boxed{{x={answer}}}"),
+                (gold, f"\\boxed{{{answer}\\text{{ apples}}}}"), (gold, f"Thus $x = {answer}$. \\boxed{{x={answer}}}"),
             ]  # fmt: skip
     return found
 
@@ -74,7 +74,7 @@ def qwq(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def script(name: str, path: str, *words: str) -> dict[str, Any]:
-    """The figures of another script of this folder; those already in `benchmarks/results` where it was not asked for."""
+    """The figures of another script of this folder."""
     target = OUT / f"conformance-{name}.json"
     subprocess.run([sys.executable, str(HERE / path), *words, "--json", str(target)], check=False)
     figures: dict[str, Any] = json.loads(target.read_text())

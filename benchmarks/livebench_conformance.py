@@ -15,6 +15,7 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +32,10 @@ from darkhorse.verify.verdict import Scored
 ADDRESS, COMMIT = "https://github.com/LiveBench/LiveBench", "b0fb577be60ea5ba6e3e677a84af127c893af0ef"
 PACKAGES = ("numpy", "pandas", "lxml", "sympy", "lark")
 SHOWN = 60
-WORDS = [
-    "river",
-    "mill",
-    "lamp",
-    "stone",
-    "cloud",
-    "bread",
-    "violin",
-    "anchor",
-    "meadow",
-    "copper",
-    "ladder",
-    "window",
-    "pepper",
-    "saddle",
-    "marble",
-    "feather",
-]
+WORDS = (
+    "river", "mill", "lamp", "stone", "cloud", "bread", "violin", "anchor", "meadow", "copper", "ladder", "window",
+    "pepper", "saddle", "marble", "feather",
+)  # fmt: skip
 
 
 def made_questions() -> list[dict[str, Any]]:
@@ -57,7 +44,7 @@ def made_questions() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number in range(40):
         words = rng.sample(WORDS, 16)
-        plot = ". ".join(f"The {one} meets the {other} at noon" for one, other in zip(words, words[1:], strict=False))
+        plot = ". ".join(f"The {one} meets the {other} at noon" for one, other in pairwise(words))
         about = {"category": "language", "turns": [""], "livebench_removal_date": ""}
         old = "2024-06-24" if number % 2 else "2024-11-25"
         rows += [

@@ -427,16 +427,19 @@ def _show_results(results: dict[str, Any], folder: Path, baseline: Path | None, 
     from rich.console import Console
 
     from darkhorse.evals.comparison import compare_folders
-    from darkhorse.evals.table import comparison_table, results_table
+    from darkhorse.evals.table import comparison_table, published_table, results_table
 
     compared = None if baseline is None else compare_folders(baseline, folder, list(results["suites"]))
     if as_json:
         print_json(data=results if compared is None else {**results, "compared": compared})
         return
     console = Console()
-    console.print(results_table(results))
+    tables = [results_table(results), published_table(results)]
     if compared is not None:
-        console.print(comparison_table(compared, str(baseline)))
+        tables.append(comparison_table(compared, str(baseline)))
+    for table in tables:
+        if table is not None:
+            console.print(table)
     print(f"Results: {folder / 'results.json'}")
     print(f"Report: {folder / 'report.html'}")
 

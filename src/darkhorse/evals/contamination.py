@@ -68,7 +68,7 @@ def warn_of_contamination(stage: str, sources: Sequence[SourceConfig]) -> list[H
     found = [source for source in sources if isinstance(source, FileSource | HubSource)]
     if folder is None or not folder.is_dir() or not found:
         return []
-    index, held = _whole_index(folder)
+    index, _ = _whole_index(folder)
     hits: list[Hit] = []
     for source in found:
         rows = load_rows(Path(source.path)) if isinstance(source, FileSource) else _hub(source)

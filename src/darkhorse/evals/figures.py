@@ -101,6 +101,9 @@ def _estimate(rows: Sequence[Row]) -> dict[str, float | int | None]:
     if len(set(problems)) == len(rows) and all(score in (0.0, 1.0) for score in scores):
         low, high = wilson_interval(round(sum(scores)), len(scores))
         return {"mean": found.mean, "low": low, "high": high, "n": len(rows)}
+    if found.standard_error == 0.0 and scores[0] in (0.0, 1.0):  # all alike: the problems themselves are the sample
+        low, high = wilson_interval(round(scores[0]) * found.clusters, found.clusters)
+        return {"mean": found.mean, "low": low, "high": high, "n": len(rows)}
     known = math.isfinite(found.low)
     low, high = max(0.0, found.low), min(1.0, found.high)
     return {"mean": found.mean, "low": low if known else None, "high": high if known else None, "n": len(rows)}

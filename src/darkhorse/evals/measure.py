@@ -33,6 +33,7 @@ from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
 SETTINGS = "evaluation.json"
 RESULTS = "results.json"
+_SHOWN = 50  # times that progress is shown
 _GIVE_UP_AFTER = 20
 """Samples in a row that a server does not answer, retries included, before the run ends."""
 
@@ -189,9 +190,11 @@ class _Run:
                             "What was measured is kept: run the same command again when it is back.",
                         ) from error
                     return
-                progress.update(whole - len(todo) + len(log.rows) - before, {})
+                done = whole - len(todo) + len(log.rows) - before
+                if done % every == 0 or done == whole:
+                    progress.update(done, {})
 
-            before = len(log.rows)
+            before, every = len(log.rows), max(1, whole // _SHOWN)
             await _all([partial(one, *pair) for pair in todo], self.target.at_once)
         return problems
 

@@ -11,21 +11,33 @@ _BESIDE = ("QwQ-32B", "DeepSeek-R1", "o1-mini")
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
-    """One line a suite: score with its 95 % interval, samples, pass@k and majority@k, rates, tokens, published figures.
+    """One line a suite: score with its 95 % interval, samples, pass@k and majority@k, rates, tokens.
 
     Args:
         results: as in `results.json`.
     """
-    suites = results["suites"]
-    beside = [model for model in _BESIDE if any(_published(one, model) is not None for one in suites.values())]
-    table = Table(title=f"{results['target']['model']}", title_justify="left")
-    table.add_column("suite")
-    for name in ("score", "95 % interval", "n × k", "pass@k", "maj@k", "cut off", "no answer", "tokens"):
+    table = Table(title=str(results["target"]["model"]), title_justify="left")
+    table.add_column("suite", no_wrap=True)
+    for name in ("score", "95 %", "n × k", "pass@k", "maj@k", "cut off", "no answer", "tokens"):
+        table.add_column(name, justify="right", no_wrap=name != "no answer")
+    for suite in results["suites"].values():
+        table.add_row(*_cells(suite))
+    return table
+
+
+def published_table(results: Mapping[str, Any]) -> Table | None:
+    """The scores beside those that others published; None where nothing is."""
+    suites = [suite for suite in results["suites"].values() if suite["published"]]
+    if not suites:
+        return None
+    beside = [model for model in _BESIDE if any(_published(suite, model) is not None for suite in suites)]
+    table = Table(title="beside published figures (sources in the report)", title_justify="left")
+    table.add_column("suite", no_wrap=True)
+    for name in (str(results["target"]["model"]), *beside):
         table.add_column(name, justify="right")
-    for model in beside:
-        table.add_column(model, justify="right", style="dim")
-    for suite in suites.values():
-        table.add_row(*_cells(suite), *(_number(_published(suite, model)) for model in beside))
+    for suite in suites:
+        figures = [_number(_published(suite, model)) for model in beside]
+        table.add_row(suite["title"], _percent(suite["score"]), *figures)
     return table
 
 
@@ -49,7 +61,7 @@ def comparison_table(compared: Mapping[str, Any], name: str) -> Table:
 
 def _cells(suite: Mapping[str, Any]) -> list[str]:
     low, high = suite["low"], suite["high"]
-    interval = "–" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+    interval = "–" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
     counts = f"{suite['problems']} × {suite['samples']}"
     left = [f"{suite[name]} {name}" for name in ("abstained", "missing") if suite[name]]
     return [

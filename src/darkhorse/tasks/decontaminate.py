@@ -49,7 +49,7 @@ class Hit:
 class SuiteIndex:
     """The prompts of suites, ready to be found in other text."""
 
-    _prompts: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    _prompts: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
     _grams: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
     _sizes: dict[tuple[str, str], int] = field(default_factory=dict)
     _lengths: set[int] = field(default_factory=set)
@@ -66,6 +66,7 @@ class SuiteIndex:
             for task, said in zip(group, asked, strict=True):
                 own = said[start : len(said) - end]
                 self._add_item((suite, task.id), own, grams)
+                self._add_prompt((suite, task.id), said)
         for gram, keys in grams.items():
             if len(keys) <= _COMMON:
                 self._grams.setdefault(gram, set()).update(keys)
@@ -74,14 +75,18 @@ class SuiteIndex:
                     self._sizes[key] -= 1
 
     def _add_item(self, key: tuple[str, str], said: list[str], grams: dict[int, set[tuple[str, str]]]) -> None:
-        if len(" ".join(said)) >= _SHORTEST_PROMPT:
-            self._prompts.setdefault(_digest(" ".join(said)), []).append(key)
+        self._add_prompt(key, said)
         size = min(GRAM, max(_SHORTEST_GRAM, len(said)))
         own = {_digest(gram) for gram in _grams(said, size)}
         self._lengths.add(size)
         self._sizes[key] = len(own)
         for gram in own:
             grams.setdefault(gram, set()).add(key)
+
+    def _add_prompt(self, key: tuple[str, str], said: list[str]) -> None:
+        text = " ".join(said)
+        if len(text) >= _SHORTEST_PROMPT:
+            self._prompts.setdefault(_digest(text), set()).add(key)
 
     def find(self, row: int, texts: Iterable[str]) -> list[Hit]:
         """The items that a training item holds, one hit for each.
@@ -95,7 +100,7 @@ class SuiteIndex:
         first: dict[tuple[str, str], str] = {}
         for text in texts:
             said = words(text)
-            for key in self._prompts.get(_digest(" ".join(said)), []):
+            for key in self._prompts.get(_digest(" ".join(said)), ()):
                 hits[key] = Hit(row, *key, "prompt", text[:200], 1.0)
             for gram in (gram for size in self._lengths for gram in _grams(said, size)):
                 digest = _digest(gram)

@@ -33,13 +33,18 @@ def export_logs(folder: Path, output: Path, form: str) -> list[Path]:
     if not (folder / RESULTS).is_file():
         raise UserError(f"'{folder}' holds no finished evaluation.", "Give the folder that 'darkhorse eval' wrote to.")
     results = json.loads((folder / RESULTS).read_text())
-    rows = {suite: list(jsonl.read(folder / "samples" / f"{suite}.jsonl")) for suite in results["suites"]}
+    rows = {suite: _in_order(jsonl.read(folder / "samples" / f"{suite}.jsonl")) for suite in results["suites"]}
     writer = inspect_ai.exported if form == "inspect" else lm_eval.exported
     written = []
     for name, text in writer(results, rows):
         write_file(output / name, text)
         written.append(output / name)
     return written
+
+
+def _in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Samples problem by problem, whatever order they ended in."""
+    return sorted(rows, key=lambda row: (row["task_id"], row["sample"]))
 
 
 def import_logs(paths: Iterable[Path], output: Path) -> dict[str, int]:
@@ -61,7 +66,7 @@ def import_logs(paths: Iterable[Path], output: Path) -> dict[str, int]:
     for path in paths:
         reader = inspect_ai.imported if path.suffix == ".json" else lm_eval.imported
         try:
-            found = reader(path)
+            found = list(reader(path))
         except (ValueError, KeyError, TypeError) as error:
             what = f"{type(error).__name__}: {error}"
             raise UserError(

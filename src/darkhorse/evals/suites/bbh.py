@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from darkhorse.evals.suites.suite import HubSet, Parts, Suite, equal_means, user
 from darkhorse.tasks.task import Task
@@ -29,9 +30,13 @@ def _tasks(parts: Parts) -> list[Task]:
 
 
 def _task(name: str, number: int, question: str, target: str) -> Task:
+    truth: dict[str, Any]
     letter = re.fullmatch(r"\(([A-Z])\)", target.strip())
     if letter:
         verifier, truth, ask = "choice", {"answer": letter[1], "choices": 26}, f"{_ASK}, as the letter of your choice."
+    elif set(target) & set("{}"):  # a box would end at the first brace
+        ask = "Think step by step, and put your final answer between <answer> and </answer>."
+        verifier, truth = "exact", {"answer": target, "form": "tag"}
     else:
         verifier, truth, ask = "exact", {"answer": target}, f"{_ASK}, in the words of the question."
     prompt = user(f"{question}\n\n{ask}")
