@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import pytest
-from evals_support import Server, serving, sums
 
 from darkhorse.chat.tool_calls import ToolCall, parse_tool_calls
 from darkhorse.errors import UserError
@@ -15,6 +14,7 @@ from darkhorse.evals.endpoint import Endpoint, EndpointOptions
 from darkhorse.evals.targets import Reply, Unanswered
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
+from evals_support import Server, serving, sums
 
 QWQ = SamplingParams(temperature=0.6, top_p=0.95, top_k=40, max_tokens=100, seed=2**62 + 3)
 
@@ -103,6 +103,7 @@ def test_structured_calls_become_blocks_whatever_their_arguments() -> None:
 
 def test_requests_keep_to_a_rate() -> None:
     with serving() as server:
+
         async def ask() -> None:
             async with Endpoint("adder", EndpointOptions(server.url, requests_per_minute=600)) as target:
                 await asyncio.gather(*(target.ask([{"role": "user", "content": "1"}], [], QWQ) for _ in range(5)))

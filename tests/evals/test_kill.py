@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from evals_support import serving, write_data
 from tiny_recipe import command, environment
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evals_support import serving, write_data
 
 import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
 from darkhorse.cli import main
@@ -18,6 +17,7 @@ from darkhorse.evals.measure import measure, plan
 from darkhorse.evals.suites import find_suites
 from darkhorse.observe import jsonl
 from darkhorse.verify.registry import Context
+from evals_support import serving, write_data
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evals_support import write_data
 
 import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
 from darkhorse.chat.reasoning import split_reasoning
@@ -22,6 +21,7 @@ from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message, ToolSchema
 from darkhorse.verify.registry import Context
+from evals_support import write_data
 
 
 class Oracle:
@@ -98,7 +98,9 @@ def test_what_was_measured_is_not_run_again_and_more_can_be_asked_for(tmp_path: 
     assert set(whole.asked) == set(first.asked) | set(second.asked), "and always the same one"
 
 
-@pytest.mark.parametrize(("changes", "words"), [({"temperature": 0.0}, "another protocol"), ({"seed": 5}, "another seed")])
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"temperature": 0.0}, "another protocol"), ({"seed": 5}, "another seed")]
+)
 def test_a_folder_of_other_results_is_not_added_to(
     tmp_path: Path, data: Path, changes: dict[str, Any], words: str
 ) -> None:

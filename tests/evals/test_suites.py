@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evals_support import write_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from darkhorse.evals.suites.suite import BOXED, category, nested_means, take
 from darkhorse.tasks.task import Task
 from darkhorse.verify import registry
 from darkhorse.verify.verdict import Scored
+from evals_support import write_data
 
 SIZES = {
     "aime24": 30, "aime25": 30, "livecodebench": 279, "ifeval": 541, "bfcl": 2304, "gsm8k": 1319, "math500": 500,

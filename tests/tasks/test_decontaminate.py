@@ -5,7 +5,6 @@ import random
 from pathlib import Path
 
 import pytest
-from evals_support import write_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,17 +14,20 @@ from darkhorse.evals.contamination import index_of, warn_of_contamination
 from darkhorse.tasks.decontaminate import GRAM, SuiteIndex, row_texts, words
 from darkhorse.tasks.sources import load_rows
 from darkhorse.tasks.task import Task
+from evals_support import write_data
 
 VOCABULARY = [f"w{number}" for number in range(3000)]
 
 
 def _items(rng: random.Random, count: int, length: int) -> list[Task]:
     """Items of random words between an instruction that all share."""
-    texts = [" ".join(rng.choices(VOCABULARY, k=length)) for _ in range(count)]
-    return [
-        Task(f"s/{n}", ({"role": "user", "content": f"Solve this problem now. {text} Put the answer in a box."},), "exact", "")
-        for n, text in enumerate(texts)
-    ]
+    ask = "Solve this problem now. {} Put the answer in a box."
+    texts = [ask.format(" ".join(rng.choices(VOCABULARY, k=length))) for _ in range(count)]
+    return [_task(n, text) for n, text in enumerate(texts)]
+
+
+def _task(number: int, text: str) -> Task:
+    return Task(f"s/{number}", ({"role": "user", "content": text},), "exact", "")
 
 
 def _core(task: Task) -> str:
@@ -65,14 +67,14 @@ def test_twelve_words_in_a_row_are_no_hit_and_thirteen_are() -> None:
 
 def test_a_short_item_is_one_piece() -> None:
     index = SuiteIndex()
-    task = Task("s/0", ({"role": "user", "content": "How many primes lie between ten and ninety nine?"},), "exact", "")
-    index.add("s", [task])
-    assert [hit.rule for hit in index.find(0, ["Q: how many primes lie between ten and ninety-nine? A: 21"])] == ["9-gram"]
+    index.add("s", [_task(0, "How many primes lie between ten and ninety nine?")])
+    text = "Q: how many primes lie between ten and ninety-nine? A: 21"
+    assert [hit.rule for hit in index.find(0, [text])] == ["9-gram"]
 
 
 def test_what_an_instruction_or_a_template_says_is_no_item() -> None:
     template = "In a small village the baker sells loaves of bread to every family that lives near the old mill"
-    tasks = [Task(f"s/{n}", ({"role": "user", "content": f"{n} {template} {n * 7} what"},), "exact", "") for n in range(40)]
+    tasks = [_task(n, f"{n} {template} {n * 7} what") for n in range(40)]
     index = SuiteIndex()
     index.add("s", tasks)
     assert not index.find(0, [template])
@@ -83,7 +85,9 @@ def test_words_survive_any_text(text: str) -> None:
     assert all(word.isalnum() for word in words(text))
 
 
-def test_training_on_items_warns_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_on_items_warns_loudly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = write_data(tmp_path / "data")
     index_of.__globals__["_whole_index"].cache_clear()
     monkeypatch.setenv("DARKHORSE_DATA", str(data))
