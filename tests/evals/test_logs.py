@@ -64,6 +64,13 @@ def test_logs_have_the_fields_their_readers_look_for(tmp_path: Path, evaluation:
     assert {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "doc_hash"} <= document.keys()
 
 
+def test_inspect_reads_what_is_exported(tmp_path: Path, evaluation: Path) -> None:
+    reader = pytest.importorskip("inspect_ai.log")
+    for path in export_logs(evaluation, tmp_path / "logs", "inspect"):
+        log = reader.read_eval_log(str(path))
+        assert log.status == "success" and len(log.samples) == 18
+
+
 def test_foreign_logs_are_read(tmp_path: Path) -> None:
     harness: dict[str, Any] = {
         "doc_id": 4, "doc": {"question": "1+1"}, "target": "2", "metrics": ["exact_match"], "exact_match": 1.0,
