@@ -167,7 +167,10 @@ def evaluate(
 
     changes = {"samples": samples, "temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p}
     folder = output or _evaluation_folder(model, base_url)
-    options = command.EvaluationOptions(names, data, limit, seed, folder, {**changes, "max_tokens": max_tokens}, dtype)
+    name = Path(model).resolve().name if Path(model).is_dir() else model
+    options = command.EvaluationOptions(
+        names, data, limit, seed, folder, {**changes, "max_tokens": max_tokens}, dtype, name
+    )
     if base_url is None:
         results = command.evaluate_checkpoint(_model(model), options)
     else:

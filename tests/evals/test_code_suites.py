@@ -85,8 +85,8 @@ def test_contest_programs_have_livecodebenchs_imports_and_comparison(client: San
     right = "n = int(input())\nprint(ceil(10 * n / 2) / 10 + 0.5)"
     assert _scores([task, task], [right, "print(1.5)"], client) == [1.0, 0.0]
     calls = Task("t", (), "code", contest_truth([{"input": "[1, 2]\n3", "output": "[4, 5]"}], "add"))
-    program = "class Solution:\n    def add(self, xs: List[int], n: int) -> List[int]:\n        return tuple(x + n for x in xs)"
-    assert _scores([calls], [program], client) == [1.0]
+    method = "def add(self, xs: List[int], n: int) -> List[int]:\n        return tuple(x + n for x in xs)"
+    assert _scores([calls], [f"class Solution:\n    {method}"], client) == [1.0]
 
 
 def test_an_answer_that_goes_on_from_a_beginning_is_put_together(client: SandboxClient) -> None:

@@ -36,6 +36,7 @@ class EvaluationOptions:
         output: folder of the results.
         changes: settings of the sampling that go before each suite's protocol, by the names of `Protocol`.
         dtype: of a local model; None for that of its recipe's default.
+        name: what tables call a local model; by default the last part of its path.
     """
 
     suites: Sequence[str]
@@ -45,6 +46,7 @@ class EvaluationOptions:
     output: Path
     changes: Mapping[str, Any] = field(default_factory=dict)
     dtype: str | None = None
+    name: str | None = None
 
 
 def evaluate_checkpoint(model: str, options: EvaluationOptions) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def evaluate_checkpoint(model: str, options: EvaluationOptions) -> dict[str, Any
     recipe = Recipe(model=ModelConfig.model_validate(settings))
     policy = load_policy(recipe.model)
     with open_workplace(recipe, policy) as place:
-        target = LocalTarget(place, short_name(model), resolve(model))
+        target = LocalTarget(place, options.name or short_name(model), resolve(model))
         results = asyncio.run(measure(plans, target, place.context, options.output, options.seed))
     return _written(plans, options.output, results)
 
@@ -91,9 +93,8 @@ def evaluate_endpoint(model: str, server: EndpointOptions, options: EvaluationOp
 
 
 def short_name(model: str) -> str:
-    """What a table calls a model: the last parts of its path."""
-    path = Path(model)
-    return path.name if not path.is_dir() or path.name else str(path)
+    """What a table calls a model: the last part of its path."""
+    return Path(model).name or model
 
 
 def folder_name(model: str) -> str:
