@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import signal
 import sys
+import types
 from typing import Any
 
 from _peers import Desk
 
+sys.modules["numpy"] = types.ModuleType("numpy")  # imported beside the grader, to seed it for something else
 sys.path.insert(0, sys.argv[1])
 
-from math_opensource_utils.grader import math_equal
-from math_opensource_utils.parser import choice_answer_clean, extract_answer, strip_string
+from math_opensource_utils.grader import math_equal  # noqa: E402
+from math_opensource_utils.parser import choice_answer_clean, extract_answer, strip_string  # noqa: E402
 
 LIMIT_S = 5
 CHOICES = "ABCDE"

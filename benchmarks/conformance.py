@@ -1,7 +1,8 @@
 """Do the graders decide as the official ones? One table: BFCL, IFEval, LiveBench and QwQ's mathematics grader.
 
-The first three have scripts of their own, which this one runs; QwQ's grader is compared here, on golds of MATH-500,
-AIME and GSM8K with right and wrong answers in many notations. Shares of verdicts that agree, in percent.
+The first three have scripts of their own, which this one runs; QwQ's grader is compared here, on golds of data sets
+with right and wrong answers in many notations, and apart from these on cases written to be hard. Shares of verdicts
+that agree, in percent.
 
 Run: python benchmarks/conformance.py --data FOLDER --json benchmarks/results/conformance.json
 """
@@ -32,16 +33,12 @@ BATCH = 50
 
 
 def pairs(data: Path, count: int, seed: int) -> list[tuple[str, str]]:
-    """Golds and responses: of the mathematics benchmark, of hard cases, and answers to AIME and GSM8K."""
+    """Golds and responses: of the mathematics benchmark, and answers to AIME and GSM8K in several forms."""
     os.environ.setdefault("DARKHORSE_DATA", str(data))
     from _mathematics import mixed  # reads that variable
 
     rng = random.Random(seed)
     found = [(str(one.gold), one.response) for one in rng.sample(mixed(4000), count)]
-    for line in (data / "verifier_cases" / "math_cases.jsonl").open():
-        row = json.loads(line)
-        if row["category"] not in ("dos", "injection"):
-            found.append((row["gold"], row["pred"]))
     golds = [str(json.loads(line)["answer"]) for line in (data / "qwq_eval" / "aime24.jsonl").open()]
     words = [json.loads(line)["answer"] for line in (data / "gsm8k" / "test.jsonl").open()][:100]
     golds += [text.rpartition("####")[2].strip() for text in words]
@@ -55,12 +52,24 @@ def pairs(data: Path, count: int, seed: int) -> list[tuple[str, str]]:
     return found
 
 
+def hard_pairs(data: Path) -> list[tuple[str, str]]:
+    """Cases written to be hard for graders."""
+    rows = [json.loads(line) for line in (data / "verifier_cases" / "math_cases.jsonl").open()]
+    return [(row["gold"], row["pred"]) for row in rows if row["category"] not in ("dos", "injection")]
+
+
 def qwq(options: argparse.Namespace) -> dict[str, Any]:
-    """Agreement with QwQ's grader."""
+    """Agreement with QwQ's grader, on answers to benchmarks and on hard cases."""
     source = options.qwq or checkout("qwq-source", ADDRESS, COMMIT)
     python = environment("qwq", PACKAGES)
     peer = Peer("qwq", [python, "-W", "ignore", str(HERE / "_qwq_peer.py"), str(source / "eval" / "eval")])
-    listed = pairs(options.data, options.pairs, seed=3)
+    usual = _compared(peer, pairs(options.data, options.pairs, seed=3))
+    hard = _compared(peer, hard_pairs(options.data))
+    peer.stop()
+    return {**usual, "hard": hard}
+
+
+def _compared(peer: Peer, listed: list[tuple[str, str]]) -> dict[str, Any]:
     agree, disagreements = 0, []
     for start in range(0, len(listed), BATCH):
         part = listed[start : start + BATCH]
@@ -69,7 +78,6 @@ def qwq(options: argparse.Namespace) -> dict[str, Any]:
             agree += found == wanted
             if found != wanted:
                 disagreements.append({"gold": gold, "response": response[-200:], "public": wanted, "ours": found})
-    peer.stop()
     return {"answers": len(listed), "agreement": agree / len(listed), "disagreements": disagreements}
 
 
@@ -126,8 +134,11 @@ def main() -> int:
     print(f"{'grader':10} {'verdicts':>9} {'agreement':>10} {'asked for':>10}")
     for name, share in figures.items():
         print(f"{name:10} {counts[name]:9} {share:9.3f}% {WANTED[name]:9}%")
+    hard = mathematics["hard"]
+    print(f"QwQ's grader on {hard['answers']} hard cases: {100 * hard['agreement']:.2f}%")
     details = {
         "verdicts": counts,
+        "qwq_hard": mathematics["hard"],
         "qwq_disagreements": mathematics["disagreements"],
         "livebench_disagreements": livebench["disagreements"],
         "bfcl_disagreements": bfcl["disagreements"],
