@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
 from darkhorse.chat.reasoning import split_reasoning
@@ -16,6 +18,7 @@ from darkhorse.evals.comparison import compare_folders
 from darkhorse.evals.measure import measure, plan
 from darkhorse.evals.page import write_page
 from darkhorse.evals.suites import find_suites
+from darkhorse.evals.table import published_table, results_table
 from darkhorse.evals.targets import Episode, Reply, Unanswered
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
@@ -149,3 +152,17 @@ def test_the_page_holds_every_sample_and_published_figures_with_their_sources(tm
     figures = {one["model"]: one for one in shown["benchmarks"]["aime24"]["published"]}
     assert figures["QwQ-32B"]["value"] == 79.5 and "github.com/QwenLM/QwQ" in figures["QwQ-32B"]["source"]
     assert "function showBenchmarks" in text
+
+
+def test_the_tables_fit_a_terminal(tmp_path: Path, data: Path) -> None:
+    results = _measure(tmp_path / "out", data, Oracle({"aime24/0": "\\boxed{-1}"}), ["aime24", "ifeval"], samples=2)
+    shown = io.StringIO()
+    console = Console(file=shown, width=80)
+    console.print(results_table(results))
+    beside = published_table(results)
+    assert beside is not None
+    console.print(beside)
+    text = shown.getvalue()
+    assert "…" not in text
+    for expected in ("AIME 2024", "83.3", "6×2", "83.3@2", "QwQ-32B", "79.5", "DeepSeek-R1", "o1-mini"):
+        assert expected in text

@@ -11,15 +11,16 @@ _BESIDE = ("QwQ-32B", "DeepSeek-R1", "o1-mini")
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
-    """One line a suite: score with its 95 % interval, samples, pass@k and majority@k, rates, tokens.
+    """One line a suite: score with its 95 % interval, samples, pass@k and majority@k, rates of samples cut off
+    and without an answer, tokens.
 
     Args:
         results: as in `results.json`.
     """
-    table = Table(title=str(results["target"]["model"]), title_justify="left")
+    table = Table(title=str(results["target"]["model"]), title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("suite", no_wrap=True)
-    for name in ("score", "95 %", "n × k", "pass@k", "maj@k", "cut off", "no answer", "tokens"):
-        table.add_column(name, justify="right", no_wrap=name != "no answer")
+    for name in ("score", "95 %", "n×k", "pass@k", "maj@k", "cut", "none", "tokens"):
+        table.add_column(name, justify="right", no_wrap=True)
     for suite in results["suites"].values():
         table.add_row(*_cells(suite))
     return table
@@ -62,8 +63,8 @@ def comparison_table(compared: Mapping[str, Any], name: str) -> Table:
 def _cells(suite: Mapping[str, Any]) -> list[str]:
     low, high = suite["low"], suite["high"]
     interval = "–" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
-    counts = f"{suite['problems']} × {suite['samples']}"
-    left = [f"{suite[name]} {name}" for name in ("abstained", "missing") if suite[name]]
+    counts = f"{suite['problems']}×{suite['samples']}"
+    left = [f"{suite[name]} {word}" for name, word in (("abstained", "abst."), ("missing", "left")) if suite[name]]
     return [
         suite["title"],
         _percent(suite["score"]),
@@ -80,7 +81,7 @@ def _cells(suite: Mapping[str, Any]) -> list[str]:
 def _at_most(by_k: Mapping[str, float]) -> str:
     """The figure of the largest k, where it is more than 1."""
     k = max(by_k, key=int, default="1")
-    return f"{100 * by_k[k]:.1f} @{k}" if int(k) > 1 else "–"
+    return f"{100 * by_k[k]:.1f}@{k}" if int(k) > 1 else "–"
 
 
 def _published(suite: Mapping[str, Any], model: str) -> float | None:
