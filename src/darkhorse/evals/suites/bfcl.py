@@ -120,8 +120,8 @@ def _multi_turn_task(name: str, row: Row, answers: list[list[str]], parts: Parts
 
 
 def _weights(names: Iterable[str]) -> dict[str, float]:
-    """The leaderboard's: sections alike; in the first, `simple` is the mean of its languages and categories count
-    alike; in the live one, every problem counts alike, which the caller cannot see, so categories do by their size.
+    """Those of the leaderboard's version 3: its sections alike. In the first, categories count alike and `simple` is the
+    mean of its languages; in the live one categories count by their size; in the last one alike.
     """
     listed = list(names)
     sections: dict[str, list[str]] = {}
