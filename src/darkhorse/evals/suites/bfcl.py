@@ -120,8 +120,8 @@ def _multi_turn_task(name: str, row: Row, answers: list[list[str]], parts: Parts
 
 
 def _weights(names: Iterable[str]) -> dict[str, float]:
-    """Those of the leaderboard's version 3: its sections alike. In the first, categories count alike and `simple` is the
-    mean of its languages; in the live one categories count by their size; in the last one alike.
+    """Those of the leaderboard's version 3: its sections alike. In the first, categories count alike and `simple` is
+    the mean of its languages; in the live one categories count by their size; in the last one alike.
     """
     listed = list(names)
     sections: dict[str, list[str]] = {}
