@@ -171,7 +171,7 @@ def _read_either(kind: str, text: str) -> Any:
     if kind == "jsonl":
         return pandas.read_json(StringIO(text), orient="records", lines=True)
     if kind == "html":
-        return pandas.concat(pandas.read_html(StringIO(text)), axis=0)
+        return pandas.concat(pandas.read_html(StringIO(text), flavor="lxml"), axis=0)
     if kind in ("csv", "tsv"):
         return pandas.read_csv(StringIO(text), sep="," if kind == "csv" else "\t")
     raise ValueError(f"unknown format {kind}")
