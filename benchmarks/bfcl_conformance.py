@@ -189,7 +189,8 @@ def main() -> int:
                 if (same == "right") == right:
                     counts["agree"] += 1
                 elif len(disagreements) < SHOWN:
-                    disagreements.append({"id": entry["id"], "change": change, "text": text[:400], "public": theirs})
+                    disagreements.append({"id": entry["id"], "change": change, "public": theirs})
+                    print(f"{entry['id']}, {change}: the public checker says {theirs}: {text[:400]}")
                 if strict == "abstained":
                     counts["reward_abstains"] += 1
                 elif strict != theirs and right:
@@ -199,7 +200,7 @@ def main() -> int:
                     counts["reward_accepts"] += 1
                     accepted[change] += 1
                     if accepted[change] <= 2:
-                        examples.append({"id": entry["id"], "change": change, "text": text[:400], "public": theirs})
+                        examples.append({"id": entry["id"], "change": change, "public": theirs})
                 if change.startswith("first allowed"):
                     counts["first_allowed"] += 1
                     counts["first_allowed_public"] += right

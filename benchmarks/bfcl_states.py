@@ -84,7 +84,7 @@ def main() -> int:
             named = list(changed(entry["ground_truth"], random.Random(row["id"])))
             verdicts = peer.ask({"entry": entry, "answers": [calls for _, calls in named]})["verdicts"]
             counts["tasks"] += 1
-            for (change, calls), verdict in zip(named, verdicts, strict=True):
+            for (change, _), verdict in zip(named, verdicts, strict=True):
                 counts["answers"] += 1
                 counts["public_right"] += verdict["public"]
                 counts["agree"] += verdict["public"] == verdict["published"]
@@ -92,7 +92,7 @@ def main() -> int:
                 counts["reward_accepts"] += verdict["typed"] and not verdict["public"]
                 counts["true_calls_right"] += change == "the true calls" and verdict["typed"]
                 if verdict["public"] != verdict["published"]:
-                    disagreements.append({"id": row["id"], "change": change, "calls": calls, **verdict})
+                    disagreements.append({"id": row["id"], "change": change, **verdict})
         figures["sets"][name] = dict(counts)
     peer.stop()
     total = Counter[str]()

@@ -15,7 +15,7 @@ from typing import Any
 
 from _peers import HERE, Peer, environment
 from _writing import write_json
-from darkhorse.verify.json_schema import check_schema, schema_problem
+from darkhorse.verify.schema_rules import check_schema, schema_problem
 
 PACKAGE = "jsonschema==4.25.1"
 TYPES = ("null", "boolean", "string", "array", "object", "number", "integer")

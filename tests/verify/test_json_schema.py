@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkhorse.verify.json_schema import json_equal, json_schema, schema_problem
+from darkhorse.verify.json_schema import json_schema
+from darkhorse.verify.schema_rules import json_equal, schema_problem
 from darkhorse.verify.verdict import Abstained
 from judging import judge, score
 
@@ -111,6 +112,7 @@ def test_large_answers_are_bounded() -> None:
 def test_patterns_that_could_hang_are_killed() -> None:
     schema = {"type": "string", "pattern": "^(a+)+$"}
     assert score(json_schema, {"schema": schema}, '"aaa"') == 1
+    assert score(json_schema, {"schema": {"items": schema}}, "[" * 900 + "]" * 900) == 0
     started = time.perf_counter()
     verdict = judge(json_schema, {"schema": schema}, json.dumps("a" * 60 + "b"))
     assert time.perf_counter() - started < 10

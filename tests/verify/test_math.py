@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from fractions import Fraction
 
 import pytest
@@ -120,8 +121,13 @@ def test_verdicts(verifier):
 
 
 def test_the_verdict_tells_its_steps(verifier):
-    steps = judge(verifier, r"\frac{1}{2}", r"so \boxed{0.5}").detail["steps"]
-    assert steps == [r"gold: \frac{1}{2}", r"answer (the last \boxed{}): 0.5", "number: equal (the same)"]
+    steps = judge(verifier, r"\frac{1}{2}", r"so \boxed{\;0.5}").detail["steps"]
+    assert steps == [
+        r"gold: \frac{1}{2}",
+        r"answer (the last \boxed{}): \;0.5",
+        r"normalised: \frac{1}{2} against 0.5",
+        "number: equal (the same)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +293,38 @@ def test_every_text_equals_itself_and_its_spaced_form(text):
 def test_whether_two_real_expressions_are_equal_does_not_depend_on_their_order(one, other):
     if "sqrt" not in one + other:  # a gold that is real on part of the line is compared there only
         assert decide(one, other).outcome == decide(other, one).outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9^{9^{9^{9}}}",
+        "e^{e^{e^{e^{79}}}}",
+        "99999999!",
+        "5!!!!!!!!",
+        r"\binom{10^9}{5\cdot10^8}",
+        "(" * 1900,
+        "-" * 1900 + "1",
+        r"\sin " * 400 + "x",
+        r"2\frac{" * 300 + "1" + "}{1}" * 300,
+        r"\{\pm " * 300 + "1" + r"\}" * 300,
+        r"\sqrt[3]{" * 200,
+        "1+" * 900 + "1",
+        "1," * 900 + "1",
+        "x=1," * 400,
+        "1/3^{20000}+1/5^{15000}+1/7^{14000}+1/11^{11000}",
+        r"\sum_{n=1}^{1000} n^{1000}",
+        r"\sin(x)+" * 200 + "1",
+        "9" * 1999,
+        "1 to " * 380,
+    ],
+)
+def test_hostile_texts_cost_the_trainer_little(text):
+    for gold in ("2", "x+1", r"\{1,2\}"):
+        began = time.process_time()
+        assert decide(gold, text).outcome in ("different", "answer_unreadable", "costly")
+        decide(text, gold)
+        assert time.process_time() - began < 0.5
 
 
 @settings(max_examples=60)

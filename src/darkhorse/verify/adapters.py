@@ -85,7 +85,7 @@ def trl_reward(
             asked = json.loads(value) if json_truth else plain(value)
             tasks.append(Task(f"trl/{place}", _messages(prompt, "user"), name, asked))
         answers = [_response(completion, reasoning) for completion in completions]
-        verdicts = run(_judge_all(tasks, answers, context or Context()))
+        verdicts = run(_judge_all(tasks, answers, context or Context(rewards=True)))
         return [None if isinstance(verdict, Abstained) else verdict.score for verdict in verdicts]
 
     reward.__name__ = reward.__qualname__ = name  # TRL logs `rewards/{name}/mean`
@@ -132,7 +132,7 @@ def compute_score(
     text = solution_str.rstrip()
     for token in END_TOKENS:
         text = text.removesuffix(token)
-    (verdict,) = run(_judge_all([task], [_response(text, reasoning)], context or Context()))
+    (verdict,) = run(_judge_all([task], [_response(text, reasoning)], context or Context(rewards=True)))
     if isinstance(verdict, Abstained):
         if abstained_score is None:
             raise AbstainedError(verdict)

@@ -32,6 +32,22 @@ class Context:
     limits: RunLimits = field(default_factory=RunLimits)
     rewards: bool = False
 
+    def refuse_imitation(self, task: Task, field: str) -> None:
+        """Refuse to judge as a published grader does, flaws included, where verdicts train a policy.
+
+        Args:
+            task: whose truth asks for it.
+            field: of the truth, as a person would write it.
+
+        Raises:
+            UserError: if verdicts are rewards.
+        """
+        if self.rewards:
+            raise UserError(
+                f"The truth of task '{task.id}' says {field}, a published grader too lax for a reward.",
+                "Leave it out here, and use it for evaluations only.",
+            )
+
 
 Verifier = Callable[[Task, Response, Context], Awaitable[Verdict]]
 _VERIFIERS: dict[str, Verifier] = {}

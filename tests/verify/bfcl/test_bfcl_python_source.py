@@ -41,6 +41,7 @@ def test_wrappings(text: str) -> None:
         ("f(a=not True)", "neither a literal"),
         ("f(a=-True)", "a sign stands"),
         ("f(a=-'x')", "a sign stands"),
+        ("f(a=--5)", "a sign stands"),
         ("f(a=~5)", "neither a literal"),
         ("f(a=2 * 5)", "neither a literal"),
         ("f(a=g(1))", "neither a literal"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from darkhorse.verify.bfcl.calls import Call, Language, Name
 from darkhorse.verify.bfcl.strict import offered_problem, same_text, strict_problem
-from darkhorse.verify.matching import perfect_matching
 
 
 def schema(name: str = "f", required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
@@ -144,18 +142,3 @@ def test_same_text_ignores_spaces_around(text: str, shape: str) -> None:
 @given(st.integers(), st.integers())
 def test_different_numbers_are_different_texts(one: int, other: int) -> None:
     assert same_text(str(one), str(other)) is (one == other)
-
-
-@given(
-    st.integers(0, 5).flatmap(
-        lambda n: st.lists(st.lists(st.booleans(), min_size=n, max_size=n), min_size=n, max_size=n)
-    )
-)
-def test_a_matching_is_found_exactly_when_there_is_one(fits: list[list[bool]]) -> None:
-    size = range(len(fits))
-    possible = any(all(fits[row][column] for row, column in enumerate(order)) for order in itertools.permutations(size))
-    found = perfect_matching(fits)
-    assert (found is not None) is possible
-    if found is not None:
-        assert sorted(found) == list(size)
-        assert all(fits[row][column] for row, column in enumerate(found))

@@ -119,7 +119,7 @@ def _literal(node: ast.expr) -> Any:
             raise ValueError(f"a {type(node.value).__name__} is no JSON value")
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        number = _literal(node.operand)
+        number = node.operand.value if isinstance(node.operand, ast.Constant) else None
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise ValueError("a sign stands before something other than a number")
         return -number if isinstance(node.op, ast.USub) else number

@@ -103,10 +103,7 @@ def _call_problem(
     if call.name != _shown_name(name, underscores):
         return f"'{name}' was not called"
     properties, required = schema["parameters"]["properties"], schema["parameters"].get("required", [])
-    for parameter, options in accepted.items():
-        if parameter not in call.arguments and (parameter in required or "" not in options):
-            return f"'{name}' lacks the argument '{parameter}'"
-    for parameter in required:
+    for parameter in [*required, *(other for other, options in accepted.items() if "" not in options)]:
         if parameter not in call.arguments:
             return f"'{name}' lacks the argument '{parameter}'"
     for parameter, value in call.arguments.items():

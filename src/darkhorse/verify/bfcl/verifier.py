@@ -66,6 +66,9 @@ async def bfcl(task: Task, response: Response, context: Context) -> Verdict:
     """Whether the answer makes the expected calls, in the syntax of the truth's language or in `<tool_call>` blocks.
 
     Rules: `ast_checker` of the Berkeley Function Calling Leaderboard, as published or corrected, by the truth's `mode`.
+
+    Raises:
+        UserError: if the mode is `compat` where rewards are computed.
     """
     truth = read_truth(task, _TRUTH)
     if isinstance(truth, Abstained):
@@ -74,6 +77,7 @@ async def bfcl(task: Task, response: Response, context: Context) -> Verdict:
     if problem is not None:
         return bad_truth(task, problem)
     if truth.mode == "compat":
+        context.refuse_imitation(task, "mode = 'compat'")
         return _compat(truth, task.truth["functions"], response.answer)
     return _reward(truth, task.truth["functions"], response.answer)
 

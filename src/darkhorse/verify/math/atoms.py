@@ -36,6 +36,7 @@ class Atoms(ABC):
         self.sign = 1
         self.sign_used = False
         self.branches = 0
+        self.indices: list[str] = []  # letters that sums and products around the cursor count with
         self.inside_bars = 0
 
     @abstractmethod
@@ -188,7 +189,7 @@ class Atoms(ABC):
     def symbol(self) -> Expr:
         r"""A variable with subscript and primes; `e`, `i`; `f(x)` as one opaque symbol; `C_5^2` as a binomial."""
         name = self.next().text
-        if name in ("e", "i") and self.peek() not in ("_", "'"):
+        if name in ("e", "i") and name not in self.indices and self.peek() not in ("_", "'"):
             return building.E if name == "e" else building.IMAGINARY
         if self.peek() == "_":
             self.next()
@@ -358,12 +359,12 @@ class Atoms(ABC):
     def accumulation(self, command: str) -> Expr:
         r"""`\int_a^b f dx`, `\sum_{k=a}^b f`, `\prod_{k=a}^b f`."""
         self.expect("_")
-        variable = "i"
         if command == r"\int":
             low = scalar(self.argument())
         else:
             self.expect("{")
-            variable = self.symbol().name or "i"
+            self.indices.append(self.peek())
+            variable = self.symbol().name
             self.expect("=")
             low = scalar(self.sum())
             self.expect("}")
@@ -371,7 +372,11 @@ class Atoms(ABC):
         high = scalar(self.exponent())
         kind = _ACCUMULATORS[command]
         if kind != "integral":
-            return self.build.accumulate(kind, scalar(self.term()), variable, low, high)
+            body = scalar(self.term())
+            self.indices.pop()
+            if variable is None:
+                raise Unreadable("a sum over something that is no variable")
+            return self.build.accumulate(kind, body, variable, low, high)
         differential = self.position
         while not (self.tokens[differential].text == "d" and self.tokens[differential + 1].kind == "letter"):
             differential += 1

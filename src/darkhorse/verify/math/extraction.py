@@ -15,6 +15,7 @@ _JOINT = re.compile(r"(?:[\s$,;.&~]|\\[\[\](),;:! ]|\\(?:quad|qquad|text|mbox|te
 _NAMED = re.compile(r"\\?[A-Za-z]{1,2}(?:_\{?\w\}?)?\s*(?:=|\\in)")
 _JOINT_WORDS = 4
 _MAX_JOINT = 80
+_MAX_BOXES = 40
 _TAIL = 4_000  # characters at the end in which an answer that is not boxed is looked for
 _STATED = re.compile(
     r"\b(?:answer|result|solution)s?\b[*_\s]*(?:(?:is|are|was|equals|becomes|would be|must be|should be)\b|[:=])"
@@ -34,6 +35,7 @@ _SENTENCE_END = re.compile(r"(?<!\d)[.;!?](?=\s|\Z)|(?<=\d)[.;!?](?=\s+[A-Z]|\s*
 _COUNTED = re.compile(
     r"\b(?:step|case|part|problem|question|method|attempt|option|equation|page|line)\s*\Z", re.IGNORECASE
 )
+_SO = re.compile(r"\A(?:so|thus|hence|then|therefore)\b[\s,:]*", re.IGNORECASE)
 _QUOTES = re.compile(r"\A(?:\\?[\"'*_])+|(?:\\?[\"'*_])+\Z")
 _TEXTED = re.compile(r"\\(?:text|mbox|textbf|mathrm|textnormal|operatorname)\s*\{[^{}]*\}")
 _WORD = re.compile(r"(?<![\\A-Za-z])(?!and\b|or\b|percent\b|pct\b)[A-Za-z]{2,}")
@@ -108,9 +110,7 @@ def _boxes(text: str) -> list[tuple[int, int, str | None]]:
     """Start, end and content of each box; the content of one that never closes is None."""
     found: list[tuple[int, int, str | None]] = []
     starts = [match.span() for match in _BOX.finditer(text)]
-    if len(starts) > 200:
-        starts = starts[-200:]
-    for start, end in starts:
+    for start, end in starts[-_MAX_BOXES:]:
         content, stop = _content(text, end)
         while found and found[-1][1] >= stop and content is not None:
             found.pop()  # the box around this one
@@ -231,7 +231,7 @@ def _sentence_start(body: str, position: int) -> int:
 
 def _settled(phrase: str, where: str) -> Found:
     """The answer in a phrase; none if it denies or hedges."""
-    phrase = _QUOTES.sub("", phrase.strip()).strip()
+    phrase = _SO.sub("", _QUOTES.sub("", phrase.strip()).strip())
     formulas = list(_MATH.finditer(phrase))
     around = _TEXTED.sub("", _MATH.sub(" ", phrase))
     if not (_PROSE.search(around) or _NEGATED.search(around) or (formulas and _WORD.search(around))):

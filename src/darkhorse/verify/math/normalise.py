@@ -8,7 +8,7 @@ import unicodedata
 
 _UNICODE = str.maketrans(
     {
-        "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ",
+        "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ",
         "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "π": r"\pi ", "∪": r"\cup ",
         "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "ℝ": r"\mathbb{R}", "°": r"^\circ ", "±": r"\pm ",
         "∓": r"\mp ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "…": r"\ldots ",
@@ -33,13 +33,14 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\[()]|\\\[|(?<!\\)\\\](?!\])", " "),
         (r"\\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\s*\.?", ""),
         (
-            r"\\(?:displaystyle|textstyle|limits|nolimits|rm|bf|it|tiny|small|normalsize|[lL]arge|LARGE|[hH]uge)(?![A-Za-z])",
+            r"\\(?:displaystyle|textstyle|limits|nolimits|rm|bf|it|tt|sf|tiny|small|normalsize|[lL]arge|LARGE|[hH]uge)(?![A-Za-z])",
             "",
         ),
         (r"\{\s*([^{}]{1,40}?)\s*\\choose(?![A-Za-z])\s*([^{}]{1,40}?)\s*\}", r"\\binom{\1}{\2}"),
         (r"\A\s*(?:\{\})?\s*[\^_]\{?(\d{1,4})\}?\s*C_\{?(\d{1,4})\}?\s*\Z", r"\\binom{\1}{\2}"),
         (r"(\d)\s*\\text\s*\{\s*to\s*\}\s*(?=\d)", r"\1:"),
         (r"(?<=\d) to (?=\d)", ":"),
+        (r"\A\s*\\text\s*\{\s*([-+]?\d[\d.,/]*) +([A-Za-z ]+)\}\s*\Z", r"\1\\text{ \2}"),
         (r"(?<!\d)(\d+\.|0\.\d+)\((\d{1,50})\)", r"\1\\overline{\2}"),
         (r"(?<=\d),\s*\\!\s*(?=\d{3}(?!\d))", ""),
         (r",\s*\\!\s*", ","),
@@ -51,7 +52,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<!\\)\\[,!;:> ]|~|\\(?:qquad|quad|enspace|thinspace)", " "),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
-        (r"\\(?:text)?color\s*\{[^{}]*\}", ""),
+        (r"\\(?:text)?color(?:box)?\s*\{[^{}]*\}", ""),
         (r"\\(?:mathrm|operatorname|mathop)\*?\s*\{\s*([A-Za-z])\s*\}", r"\1 "),
         (r"\\(?:operatorname|mathop)\*?\s*\{\s*([A-Za-z ]*)\}", r" \1 "),
         (r"\\(?:mbox|textrm|textnormal|textit|texttt|textsf|mathrm|hbox|textup)\s*(?=\{)", r"\\text"),

@@ -9,8 +9,6 @@ import zlib
 from fractions import Fraction
 from typing import Any
 
-from mpmath.ctx_mp import MPContext
-
 from darkhorse.verify.math.building import ACCUMULATORS
 from darkhorse.verify.math.numbers import MIN_DIGITS_OF_ROUNDED_ANSWER, significant_digits, stands_for, terminates
 from darkhorse.verify.math.tree import Expr, TooCostly, nodes, symbols
@@ -193,6 +191,8 @@ class _Contexts(threading.local):
 
     def of(self, digits: int) -> Any:
         if digits not in self.at:
+            from mpmath.ctx_mp import MPContext  # where trees are compared only
+
             self.at[digits] = MPContext()
             self.at[digits].dps = digits
         return self.at[digits]

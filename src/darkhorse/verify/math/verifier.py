@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, TypeAdapter
 
 from darkhorse.chat.reasoning import THINK_CLOSE, Response
-from darkhorse.errors import UserError
 from darkhorse.tasks.task import Task
 from darkhorse.verify.math import qwen
 from darkhorse.verify.math.extraction import Found, gold_answer, lenient_answer, strict_answer
 from darkhorse.verify.math.ladder import Decision, check_gold, decide
+from darkhorse.verify.math.normalise import normalise
 from darkhorse.verify.math.undone import left_undone
 from darkhorse.verify.registry import Context, register
 from darkhorse.verify.truths import read_truth
@@ -22,7 +22,7 @@ from darkhorse.verify.workers import WorkerError, WorkerPool, WorkerTimeout
 MAX_ANSWER_LENGTH = 2_000
 REMEMBERED_GOLDS = 10_000
 DEADLINE_S = 1.0
-BUSY_SHARE = 0.4  # of a worker's time: a worker that got less was kept waiting by the machine
+BUSY_SHARE = 0.25  # of a worker's time: a worker that got less was kept waiting by the machine
 _SHOWN = 200
 
 _Text = Annotated[StrictStr, Field(pattern=r"\S")]
@@ -117,6 +117,7 @@ class MathVerifier:
         if strict and left_undone(gold, answer):
             steps.append("strict: the gold is a number and the answer is arithmetic")
             return Scored(0.0, "The answer leaves the arithmetic undone.", detail)
+        steps.append(f"normalised: {normalise(gold)[:_SHOWN]} against {normalise(answer)[:_SHOWN]}")
         decision = decide(gold, answer)
         steps.append(_step(decision))
         if decision.outcome == "costly":
@@ -168,11 +169,7 @@ def _machine_was_busy(timeout: WorkerTimeout, limit_s: float) -> bool:
 
 
 def _published(task: Task, truth: MathTruth, text: str, context: Context) -> Verdict:
-    if context.rewards:
-        raise UserError(
-            f"The truth of task '{task.id}' asks for the grader '{truth.compat}', which is too lax for a reward.",
-            "Leave 'compat' out, and use it for evaluations only.",
-        )
+    context.refuse_imitation(task, f"compat = '{truth.compat}'")
     equal, steps = qwen.grade(text, str(truth.answer))
     return Scored(float(equal), f"Qwen2.5-Math's grader says {'equal' if equal else 'different'}.", {"steps": steps})
 
