@@ -64,6 +64,9 @@ def test_reference_programs_pass_and_spoilt_ones_do_not(name: str, data_dir: Pat
     part, program_of = REFERENCES[name]
     data = load(PUBLISHED[name], data_dir)
     rows = {str(row["task_id"]).rpartition("/")[2]: row for row in data.parts[part]}
+    if name == "humaneval_plus":  # which mends some of HumanEval's own references
+        for row, patch in zip(data.parts[part], data.parts["HumanEvalPlus_patch"], strict=True):
+            row["canonical_solution"] = patch["reference"]
     tasks = PUBLISHED[name].tasks(data.parts)[::EVERY]
     programs = [program_of(rows[task.id.rpartition("/")[2]]) for task in tasks]
     scores = _scores(tasks, programs, client)

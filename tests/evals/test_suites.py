@@ -29,7 +29,7 @@ from evals_support import write_data
 
 SIZES = {
     "aime24": 30, "aime25": 30, "livecodebench": 279, "ifeval": 541, "bfcl": 2304, "gsm8k": 1319, "math500": 500,
-    "humaneval": 164, "humaneval_plus": 164, "mbpp": 500, "mbpp_plus": 420, "ifbench": 300, "bbh": 6511,
+    "humaneval": 164, "humaneval_plus": 164, "mbpp": 500, "mbpp_plus": 416, "ifbench": 300, "bbh": 6511,
     "zebralogic": 1000,
 }  # fmt: skip
 

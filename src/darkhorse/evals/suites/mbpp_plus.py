@@ -11,10 +11,15 @@ from darkhorse.evals.suites.suite import HubSet, Parts, Row, Suite, rows_of
 from darkhorse.tasks.task import Task
 
 _SHOWN = 3  # of the base tests
+_UNUSABLE = (124, 737, 787, 794)  # of the first release: inputs that JSON cannot hold, results that have no equality
 
 
 def _tasks(parts: Parts) -> list[Task]:
-    return [_early_task(row) if "plus_input" in row else _hub_task(row) for row in rows_of(parts)]
+    return [
+        _early_task(row) if "plus_input" in row else _hub_task(row)
+        for row in rows_of(parts)
+        if "plus_input" not in row or row["task_id"] not in _UNUSABLE
+    ]
 
 
 def _hub_task(row: Row) -> Task:
@@ -48,5 +53,5 @@ MBPP_PLUS = Suite(
     (("mbpp_plus_2023/MbppPlus.jsonl",),),
     (HubSet("evalplus/mbppplus"),),
     _tasks,
-    note="The local file is the first release of 420 problems; the hub has the current one.",
+    note="The local file is the first release, 416 of its 420 problems; the hub has the current one.",
 )
