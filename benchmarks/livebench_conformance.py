@@ -5,6 +5,7 @@ ones; the public functions and ours score them side by side. Language tasks, for
 questions made here. Instruction following is compared by `instruction_conformance.py`.
 
 Run: python benchmarks/livebench_conformance.py --data FOLDER --json benchmarks/results/livebench_conformance.json
+(the extra darkhorse[livebench] reads its tables; --every 50 takes a minute)
 """
 
 from __future__ import annotations
