@@ -72,6 +72,17 @@ def environment(name: str, packages: Sequence[str], without: Sequence[str] = ())
     return str(python)
 
 
+def checkout(name: str, address: str, commit: str) -> Path:
+    """The files of a repository at a commit, in `benchmarks/out`, fetched on first use."""
+    folder = OUT / name
+    if not (folder / "fetched").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for words in (["init", "-q"], ["fetch", "-q", "--depth", "1", address, commit], ["checkout", "-q", commit]):
+            subprocess.run(["git", "-C", folder, *words], check=True)
+        (folder / "fetched").touch()
+    return folder
+
+
 class Desk:
     """The worker's side: questions come in and answers go out. What else is printed goes to standard error."""
 

@@ -115,7 +115,7 @@ def test_mistakes_end_in_one_message(
     assert f"127.0.0.1:{taken_port}" in fails(capsys, "sandbox", "--port", str(taken_port))
     assert "Did you mean 'exact'?" in fails(capsys, "verify", "--verifier", "exakt", "--truth", "1", "--response", "1")
     assert "no synthetic suite named 'maths'" in fails(capsys, "data", "preview", "maths")
-    assert "no synthetic suite named 'maths'" in fails(capsys, "eval", "smollm2-135m", "--suite", "maths")
+    assert "Did you mean 'mathematics'?" in fails(capsys, "eval", "smollm2-135m", "--suite", "mathematic")
     assert "There is no run at" in fails(capsys, "report", str(tmp_path / "none"))
 
 

@@ -33,6 +33,8 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Look at data.", no_args_is_help=True)
 app.add_typer(data, name="data")
+logs = typer.Typer(help="Evaluations as other harnesses write them.", no_args_is_help=True)
+app.add_typer(logs, name="logs")
 
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _RecipePath = Annotated[
@@ -126,23 +128,55 @@ def rl(context: typer.Context, recipe: _RecipePath) -> None:
 
 @app.command("eval")
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="RUN_OR_MODEL", help="A run folder, model folder or model name.")],
-    suite: Annotated[list[str] | None, typer.Option(help="Suite to measure; repeat for more. All by default.")] = None,
-    n: Annotated[int, typer.Option(min=1, help="Held-out prompts per suite.")] = 200,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 1.0,
+    model: Annotated[
+        str,
+        typer.Argument(metavar="RUN_OR_MODEL", help="A run or model folder or a model's name; its name on a server."),
+    ],
+    suite: Annotated[list[str] | None, typer.Option(help="Suite to measure; repeat for more.")] = None,
+    suites: Annotated[str, typer.Option(help="Suites, separated by commas. The synthetic ones by default.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(envvar="DARKHORSE_DATA", help="Folder of the data sets; the hub by default.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "--n", min=1, help="Most problems of each suite.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Samples of each problem.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="0 is greedy.")] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Nucleus.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=0, help="Keep the k likeliest tokens; 0 keeps all.")] = None,
+    min_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Drop less likely tokens.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of one answer.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+    dtype: Annotated[str | None, typer.Option(help="Numbers of a local model, e.g. float32.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server, e.g. http://host:8000/v1.")] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="OPENAI_API_KEY", help="Its key.", show_envvar=True)] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests to the server at once.")] = 16,
+    retries: Annotated[int, typer.Option(min=0, help="Of a request that fails in passing.")] = 6,
+    requests_per_minute: Annotated[float | None, typer.Option(min=0.01, help="Most requests begun a minute.")] = None,
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds of one request.")] = 3600.0,
+    baseline: Annotated[Path | None, typer.Option(help="Folder of another evaluation to compare with.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the results; what it holds is not run again.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Measure a model on held-out prompts."""
-    from darkhorse.tasks.synthetic import SUITES, generators
+    """Measure a model on published benchmarks or on held-out prompts."""
+    from darkhorse.evals.suites import find_suites
+    from darkhorse.tasks.synthetic import SUITES
 
-    suites = suite or list(SUITES)
-    for name in suites:
-        generators(name)
-    from rich import print_json
+    names = [name.strip() for name in [*(suite or []), *suites.split(",")] if name.strip()] or list(SUITES)
+    find_suites(names)  # before the packages that take long to import
+    from darkhorse.evals import command
+    from darkhorse.evals.endpoint import EndpointOptions
 
-    from darkhorse.evals.runner import evaluate_model
-
-    print_json(data=evaluate_model(_model(model), suites, n, temperature, seed))
+    changes = {"samples": samples, "temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p}
+    folder = output or _evaluation_folder(model, base_url)
+    name = Path(model).resolve().name if Path(model).is_dir() else model
+    options = command.EvaluationOptions(
+        names, data, limit, seed, folder, {**changes, "max_tokens": max_tokens}, dtype, name
+    )
+    if base_url is None:
+        results = command.evaluate_checkpoint(_model(model), options)
+    else:
+        server = EndpointOptions(base_url, api_key, concurrency, retries, requests_per_minute, timeout)
+        results = command.evaluate_endpoint(model, server, options)
+    _show_results(results, folder, baseline, as_json)
 
 
 @app.command()
@@ -296,6 +330,65 @@ def preview(
         print(f"[truth]\n{task.truth}\n")
 
 
+@data.command("decontaminate")
+def decontaminate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Training data: .jsonl, .json or .parquet.")],
+    suites: Annotated[str, typer.Option(help="Suites, separated by commas; all by default.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(envvar="DARKHORSE_DATA", help="Folder of the suites' data; the hub by default.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write the rows that hold no item.")] = None,
+    show: Annotated[int, typer.Option(min=0, help="Hits to print.")] = 20,
+) -> None:
+    """Compare training data with evaluation suites; exit status 1 if they hold some of their items."""
+    from darkhorse.evals.contamination import find_hits, index_of
+    from darkhorse.observe.jsonl import encode
+    from darkhorse.tasks.sources import load_rows
+
+    names = [name.strip() for name in suites.split(",") if name.strip()]
+    rows = load_rows(file)
+    index, held = index_of(names, data, skip_absent=not names)
+    found, total, dirty = [], 0, 0
+    with contextlib.ExitStack() as stack:
+        kept = None if output is None else stack.enter_context(output.open("wb"))
+        for row, hits in find_hits(index, rows):
+            total, dirty = total + 1, dirty + bool(hits)
+            found += hits
+            if kept is not None and not hits:
+                kept.write(encode(row))
+    for hit in found[:show]:
+        print(f"row {hit.row}: {hit.item} ({hit.rule}, {hit.share:.0%}): {hit.text[:100]}")
+    print(f"{dirty} of {total} rows hold {len({hit.item for hit in found})} items of {', '.join(held)}.")
+    raise typer.Exit(1 if found else 0)
+
+
+@logs.command("export")
+def export_logs(
+    folder: Annotated[Path, typer.Argument(metavar="EVALUATION", help="Folder that 'darkhorse eval' wrote to.")],
+    output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    form: Annotated[Literal["inspect", "lm_eval"], typer.Option("--format", help="Whose logs.")] = "inspect",
+) -> None:
+    """Write an evaluation as Inspect's or lm-evaluation-harness's logs."""
+    from darkhorse.evals.logs import export_logs as export
+
+    for path in export(folder, output, form):
+        print(path)
+
+
+@logs.command("import")
+def import_logs(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Inspect's JSON logs, or lm-eval's samples_*.jsonl.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write to; --baseline takes it.")],
+) -> None:
+    """Read logs of Inspect or lm-evaluation-harness into an evaluation's folder."""
+    from darkhorse.evals.logs import import_logs as read
+
+    for suite, count in read(files, output).items():
+        print(f"{suite}: {count} samples")
+
+
 @app.command()
 def report(run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.")]) -> None:
     """Write report.html for a run."""
@@ -356,6 +449,37 @@ def _model(name: str) -> str:
     from darkhorse.recipe import final_model
 
     return str(final_model(Path(name)))
+
+
+def _evaluation_folder(model: str, base_url: str | None) -> Path:
+    """Where the results of a model go: into its run's folder, or a folder of its own below `evals`."""
+    from darkhorse.evals.command import folder_name
+
+    if base_url is None and (Path(model) / "recipe.toml").is_file():
+        return Path(model) / "benchmarks"
+    return Path("evals") / folder_name(model)
+
+
+def _show_results(results: dict[str, Any], folder: Path, baseline: Path | None, as_json: bool) -> None:
+    from rich import print_json
+    from rich.console import Console
+
+    from darkhorse.evals.comparison import compare_folders
+    from darkhorse.evals.table import comparison_table, published_table, results_table
+
+    compared = None if baseline is None else compare_folders(baseline, folder, list(results["suites"]))
+    if as_json:
+        print_json(data=results if compared is None else {**results, "compared": compared})
+        return
+    console = Console()
+    tables = [results_table(results), published_table(results)]
+    if compared is not None:
+        tables.append(comparison_table(compared, str(baseline)))
+    for table in tables:
+        if table is not None:
+            console.print(table)
+    print(f"Results: {folder / 'results.json'}")
+    print(f"Report: {folder / 'report.html'}")
 
 
 def _load(path: str, overrides: list[str]) -> Recipe:

@@ -16,6 +16,7 @@ from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageConfig
 from darkhorse.config.tasks import SourceConfig
 from darkhorse.errors import UserError, did_you_mean
+from darkhorse.evals.contamination import warn_of_contamination
 from darkhorse.evals.runner import BASE, evaluate, read_samples, write_samples
 from darkhorse.evals.summary import paired_figures, suite_figures
 from darkhorse.observe.progress import print_summary
@@ -71,8 +72,8 @@ def _refuse_what_is_only_planned(recipe: Recipe) -> None:
     if recipe.evaluation.benchmarks:
         names = ", ".join(benchmark.benchmark for benchmark in recipe.evaluation.benchmarks)
         raise UserError(
-            f"evaluation.benchmarks lists {names}, but only held-out synthetic suites can be measured.",
-            "See the plan and its cost with --dry-run, or set --evaluation.benchmarks '[]'.",
+            f"evaluation.benchmarks lists {names}, but a recipe measures held-out synthetic suites only.",
+            "Set --evaluation.benchmarks '[]', and measure the trained model with 'darkhorse eval'.",
         )
 
 
@@ -165,10 +166,12 @@ class _Run:
             require_peft()
         match stage:
             case SFTStage():
+                warn_of_contamination(name, stage.tasks)
                 check_demonstrations(build_mixture(_weighted(stage.tasks), self.recipe.seed, name))
             case RewardModelStage():
                 build_pairs(stage.pairs, self.recipe.seed)
             case RLStage():
+                warn_of_contamination(name, stage.tasks)
                 check_verifiers(build_mixture(self._sources(stage), self.recipe.seed, name))
 
     def _run_stage(self, name: str, stage: StageConfig, previous: str, base: str) -> None:

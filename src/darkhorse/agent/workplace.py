@@ -26,7 +26,7 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
         UserError: if the code-execution server cannot be started.
     """
     limits, engine = run_limits(recipe.sandbox), recipe.engine
-    with _sandbox(recipe.sandbox) as sandbox:
+    with open_sandbox(recipe.sandbox) as sandbox:
         yield Workplace(
             LocalEngine(
                 policy,
@@ -48,7 +48,12 @@ def run_limits(settings: SandboxConfig) -> RunLimits:
 
 
 @contextmanager
-def _sandbox(settings: SandboxConfig) -> Iterator[SandboxClient]:
+def open_sandbox(settings: SandboxConfig) -> Iterator[SandboxClient]:
+    """The code-execution server that a recipe names, or one started for as long as the block.
+
+    Raises:
+        UserError: if it cannot be started.
+    """
     if settings.url is not None:
         yield SandboxClient(settings.url, token=settings.token)
         return

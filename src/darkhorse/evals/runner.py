@@ -11,15 +11,8 @@ from typing import Any
 
 from darkhorse.agent.collect import Workplace, collect_groups, sample_groups, sample_row
 from darkhorse.agent.episode import derive_seed
-from darkhorse.agent.workplace import open_workplace
 from darkhorse.config.evals import EvaluationConfig
-from darkhorse.config.model import ModelConfig
-from darkhorse.config.recipe import Recipe
-from darkhorse.config.tasks import SyntheticSource
-from darkhorse.errors import UserError, did_you_mean
-from darkhorse.evals.summary import suite_figures
 from darkhorse.observe.progress import StageProgress
-from darkhorse.policy.loading import load_policy
 from darkhorse.policy.saving import write_file
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.build import held_out
@@ -84,38 +77,3 @@ def write_samples(path: Path, rows: Sequence[Row]) -> None:
 def read_samples(path: Path) -> list[Row]:
     """The samples `write_samples` wrote."""
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-SUITES = ("mathematics", "programming", "instructions", "function_calls", "tools", "preference")
-
-
-def evaluate_model(model: str, suites: Sequence[str], n: int, temperature: float, seed: int) -> dict[str, Any]:
-    """Measure any model on held-out synthetic suites.
-
-    Args:
-        model: a name as `[model] name` takes it, or a checkpoint folder.
-        suites: which to measure; all when empty.
-        n: prompts per suite.
-        temperature: of the sampling; 0 is greedy.
-        seed: of the sampling.
-
-    Returns:
-        `{suite: {"n", "greedy", "t1", "t1_low", "t1_high", ...}}`; a greedy measurement fills `t1` too.
-
-    Raises:
-        UserError: if the model or a suite does not exist.
-    """
-    unknown = [suite for suite in suites if suite not in SUITES]
-    if unknown:
-        raise UserError(f"There is no suite '{unknown[0]}'.", did_you_mean(unknown[0], SUITES))
-    recipe = Recipe(model=ModelConfig(name=model))
-    config = EvaluationConfig.model_validate(
-        {
-            "tasks": [SyntheticSource.model_validate({"suite": suite}) for suite in suites or SUITES],
-            "samples_per_suite": n,
-            "sampling": {"temperature": temperature},
-        }
-    )
-    policy = load_policy(recipe.model)
-    with open_workplace(recipe, policy) as place:
-        return suite_figures(evaluate(place, config, "model", False, seed))

@@ -12,6 +12,7 @@ import html
 import json
 import os
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ MAX_SAMPLE_BYTES = 8_000_000
 MAX_CHARACTERS = 12_000
 """Longest single text embedded."""
 
-_SCRIPTS = ("report.js", "charts.js", "samples.js")
+_SCRIPTS = ("report.js", "benchmarks.js", "charts.js", "samples.js")
 
 
 def write_report(run_dir: Path) -> Path:
@@ -43,11 +44,26 @@ def write_report(run_dir: Path) -> Path:
     """
     if not run_dir.is_dir():
         raise UserError(f"There is no run folder '{run_dir}'.", "Give the folder of a run, such as runs/NAME.")
-    target = run_dir / "report.html"
-    partial = run_dir / "report.html.partial"
+    return write_html(run_dir / "report.html", collect(run_dir))
+
+
+def write_html(target: Path, data: dict[str, Any]) -> Path:
+    """Write a page that shows `data`, whole or not at all.
+
+    Args:
+        target: the page.
+        data: as from `collect`; `benchmarks`, the suites of an evaluation's results, may be among it.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: if the disk is full.
+    """
+    partial = target.with_name(f"{target.name}.partial")
     try:
         with naming_a_full_disk(target):
-            partial.write_text(_page(collect(run_dir)), encoding="utf-8")
+            partial.write_text(_page(data), encoding="utf-8")
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -72,7 +88,8 @@ def collect(run_dir: Path) -> dict[str, Any]:
         "results": summary.get("stages") or {},
         "paired": summary.get("paired") or {},
         "curves": {stage: metrics for stage, metrics in curves.items() if metrics},
-        "samples": _collect_samples(run_dir, stages, notes),
+        "benchmarks": read_object(run_dir / "benchmarks" / "results.json", notes).get("suites") or {},
+        "samples": collect_samples(run_dir, _stage_files(run_dir, stages), notes),
         "notes": notes,
     }
 
@@ -83,15 +100,31 @@ def _model_name(model: Any) -> str:
     return str(model or "")
 
 
-def _collect_samples(run_dir: Path, stages: list[str], notes: list[str]) -> dict[str, list[Any]]:
-    """The samples of all stages: `tasks` once each, and `rows` that point into them by index."""
-    files = [(stage, path) for stage in stages for path in _sample_files(run_dir, stage) if path.exists()]
+def collect_samples(
+    folder: Path,
+    files: Sequence[tuple[str, Path]],
+    notes: list[str],
+    max_rows: int = MAX_ROWS,
+    max_bytes: int = MAX_SAMPLE_BYTES,
+    max_characters: int = MAX_CHARACTERS,
+) -> dict[str, list[Any]]:
+    """The samples of some files: `tasks` once each, and `rows` that point into them by index.
+
+    Args:
+        folder: that the files are in.
+        files: each with the stage it is of.
+        notes: where to say what is not shown.
+        max_rows: of one file.
+        max_bytes: in all, shared equally among the files.
+        max_characters: of a single text.
+    """
+    files = [(stage, path) for stage, path in files if path.exists()]
     tasks: list[dict[str, Any]] = []
     index: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
     for stage, path in files:
-        samples = read_samples(path, MAX_ROWS, MAX_SAMPLE_BYTES // len(files), MAX_CHARACTERS)
-        name = path.relative_to(run_dir).as_posix()
+        samples = read_samples(path, max_rows, max_bytes // len(files), max_characters)
+        name = path.relative_to(folder).as_posix()
         if samples.unreadable:
             notes.append(f"{name}: {samples.unreadable} lines could not be read.")
         if len(samples.rows) + samples.unreadable < samples.total:
@@ -105,8 +138,12 @@ def _collect_samples(run_dir: Path, stages: list[str], notes: list[str]) -> dict
     return {"tasks": tasks, "rows": rows}
 
 
-def _sample_files(run_dir: Path, stage: str) -> list[Path]:
-    return [run_dir / stage / "rollouts.jsonl", run_dir / "evals" / f"{stage}.jsonl"]
+def _stage_files(run_dir: Path, stages: Sequence[str]) -> list[tuple[str, Path]]:
+    return [
+        (stage, path)
+        for stage in stages
+        for path in (run_dir / stage / "rollouts.jsonl", run_dir / "evals" / f"{stage}.jsonl")
+    ]
 
 
 def _task_of(row: dict[str, Any]) -> dict[str, Any]:

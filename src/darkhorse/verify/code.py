@@ -63,6 +63,8 @@ class CodeTruth(BaseModel):
         checker: how outputs and values are compared (`darkhorse.sandbox.protocol.Checker`).
         scoring: `all`: every test must pass; `share`: the score is the share that does.
         limits: go before those of the recipe's `[sandbox]`.
+        prelude: Python put before the program, such as imports that a benchmark grants.
+        beginning: of the program, put before an answer that goes on from there.
     """
 
     entry_point: str | None = None
@@ -73,6 +75,8 @@ class CodeTruth(BaseModel):
     checker: Checker = Checker()
     scoring: Literal["all", "share"] = "all"
     limits: RunLimits | None = None
+    prelude: str = ""
+    beginning: str = ""
 
     @model_validator(mode="after")
     def _one_kind(self) -> CodeTruth:
@@ -107,9 +111,12 @@ async def code(task: Task, response: Response, context: Context) -> Verdict:
         return Scored(0.0, "The code block is not a usable program text.", {"gate": "no_code"})
     if context.sandbox is None:
         return Abstained("no sandbox is configured to run the program")
+    if not program.startswith(truth.beginning):
+        program = f"{truth.beginning}\n{program}"
+    grants = bool(truth.prelude) and "from __future__" not in program  # which must stand first
     try:
         request = JudgeRequest(
-            source=program,
+            source=f"{truth.prelude}\n{program}" if grants else program,
             language=language,
             tests=_tests(truth),
             checker=truth.checker,

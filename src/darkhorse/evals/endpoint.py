@@ -1,0 +1,220 @@
+"""Any OpenAI-compatible server under test: retries, a limit of requests a minute, and reasoning however it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from darkhorse.chat.reasoning import THINK_CLOSE, split_reasoning
+from darkhorse.chat.tool_calls import MalformedCall, format_tool_call, parse_tool_calls
+from darkhorse.errors import UserError
+from darkhorse.evals.targets import Episode, Reply, Unanswered
+from darkhorse.rollout.engine import SamplingParams
+from darkhorse.tasks.task import Task
+from darkhorse.types import Message, ToolSchema
+
+_PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+_LONGEST_PAUSE_S = 60.0
+_TOOL_TURNS = 4
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """How to reach a server.
+
+    Attributes:
+        base_url: of its API, with the version: `http://localhost:8000/v1`.
+        api_key: sent as a bearer token; never written down.
+        concurrency: requests under way at once.
+        retries: of a request that fails in passing: no connection, a timeout, too many requests, a server's error.
+        requests_per_minute: most requests begun in a minute; None for no limit.
+        timeout_s: of one request, which may think for long.
+    """
+
+    base_url: str
+    api_key: str | None = None
+    concurrency: int = 16
+    retries: int = 6
+    requests_per_minute: float | None = None
+    timeout_s: float = 3600.0
+
+
+class Endpoint:
+    """A server under test. Use it as an asynchronous context manager.
+
+    Args:
+        model: its name on the server.
+        options: how to reach it.
+        tools: tools that this process executes for the model, by name.
+    """
+
+    def __init__(self, model: str, options: EndpointOptions, tools: Mapping[str, Any] | None = None) -> None:
+        self.name = model
+        self._options = options
+        self._tools = tools or {}
+        self._pace = _Pace(options.requests_per_minute)
+        headers = {"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}
+        limits = httpx.Limits(max_connections=options.concurrency)
+        self._client = httpx.AsyncClient(headers=headers, timeout=options.timeout_s, limits=limits)
+
+    async def __aenter__(self) -> Endpoint:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._client.aclose()
+
+    @property
+    def at_once(self) -> int:
+        """See `Target.at_once`."""
+        return self._options.concurrency
+
+    def facts(self) -> Mapping[str, Any]:
+        """Address and name of the model."""
+        return {"kind": "endpoint", "model": self.name, "base_url": self._options.base_url}
+
+    async def ask(self, messages: Sequence[Message], tools: Sequence[ToolSchema], sampling: SamplingParams) -> Reply:
+        """See `Target.ask`."""
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": list(messages),
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "seed": sampling.seed & 0x7FFFFFFF,
+        }
+        # what is off is left out: some servers refuse settings that OpenAI's does not have
+        if sampling.temperature > 0:
+            body |= {"top_p": sampling.top_p} if sampling.top_p < 1 else {}
+            body |= {"top_k": sampling.top_k} if sampling.top_k > 0 else {}
+            body |= {"min_p": sampling.min_p} if sampling.min_p > 0 else {}
+        body |= {"presence_penalty": sampling.presence_penalty} if sampling.presence_penalty else {}
+        body |= {"tools": list(tools)} if tools else {}
+        return _reply(await self._post(body))
+
+    async def run(self, task: Task, sampling: SamplingParams) -> Episode:
+        """See `Target.run`."""
+        works = bool(task.tools) and all(schema["function"]["name"] in self._tools for schema in task.tools)
+        messages, turns = list(task.prompt), list[Message]()
+        tokens = prompt_tokens = 0
+        for turn in range(_TOOL_TURNS):
+            reply = await self.ask(messages, task.tools, sampling)
+            tokens, prompt_tokens = tokens + reply.tokens, prompt_tokens + reply.prompt_tokens
+            turns.append({"role": "assistant", "content": reply.text})
+            calls = parse_tool_calls(reply.answer) if works and reply.finish_reason == "stop" else []
+            if not calls or turn == _TOOL_TURNS - 1:
+                break
+            results: list[Message] = []
+            for call in calls:
+                if isinstance(call, MalformedCall):
+                    content = f"Error: the call could not be read: {call.error}"
+                elif call.name not in self._tools:
+                    content = f"Error: there is no tool '{call.name}'."
+                else:
+                    content = await self._tools[call.name](call.arguments)
+                results.append({"role": "tool", "content": content})
+            turns += results
+            messages += [{"role": "assistant", "content": reply.answer}, *results]
+        cut = reply.finish_reason == "length"
+        response = split_reasoning(reply.text, tuple(turns), cut)
+        return Episode(response, tokens, prompt_tokens, reply.finish_reason)
+
+    async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+        problem = ""
+        for attempt in range(self._options.retries + 1):
+            await self._pace.wait()
+            pause = min(_LONGEST_PAUSE_S, 2.0**attempt) * random.uniform(0.5, 1.0)
+            try:
+                answer = await self._client.post(f"{self._options.base_url.rstrip('/')}/chat/completions", json=body)
+                if answer.status_code == 200:
+                    return _object(answer)
+                if answer.status_code not in _PASSING:
+                    raise self._refused(answer)
+                problem = f"status {answer.status_code}: {_message(answer)}"
+                pause = max(pause, _retry_after(answer))
+            except (httpx.TransportError, json.JSONDecodeError) as error:
+                problem = f"{type(error).__name__}: {error}"
+            if attempt < self._options.retries:
+                await asyncio.sleep(pause)
+        raise Unanswered(problem)
+
+    def _refused(self, answer: httpx.Response) -> UserError:
+        what = f"The server at {self._options.base_url} refused a request with status {answer.status_code}"
+        remedy = {
+            401: "Set the API key in OPENAI_API_KEY.",
+            403: "Set the API key in OPENAI_API_KEY.",
+            404: "Check --base-url (it ends in /v1) and the model's name.",
+        }.get(answer.status_code, "If it knows no top_k or min_p, set --top-k 0 and --min-p 0.")
+        return UserError(f"{what}: {_message(answer)}", remedy)
+
+
+class _Pace:
+    """Spreads requests evenly over the minute."""
+
+    def __init__(self, per_minute: float | None) -> None:
+        self._gap_s = 60 / per_minute if per_minute else 0.0
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        if not self._gap_s:
+            return
+        now = time.monotonic()
+        start = max(now, self._next)
+        self._next = start + self._gap_s
+        await asyncio.sleep(start - now)
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    value = answer.json()
+    if not isinstance(value, dict) or not value.get("choices"):
+        raise json.JSONDecodeError("no choices in the answer", answer.text[:200], 0)
+    return value
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        error = answer.json().get("error", answer.json())
+        return str(error.get("message", error) if isinstance(error, dict) else error)[:300]
+    except (ValueError, AttributeError):
+        return answer.text[:300]
+
+
+def _retry_after(answer: httpx.Response) -> float:
+    try:
+        return min(_LONGEST_PAUSE_S, float(answer.headers.get("retry-after", 0)))
+    except ValueError:
+        return 0.0
+
+
+def _reply(answer: dict[str, Any]) -> Reply:
+    """The reply, with reasoning that a server sends apart put back where the model wrote it."""
+    choice = answer["choices"][0]
+    message = choice.get("message") or {}
+    content = message.get("content") or ""
+    thinking = message.get("reasoning_content") or message.get("reasoning") or ""
+    blocks = [_call_text(call) for call in message.get("tool_calls") or []]
+    answered = "\n".join([content, *blocks] if content else blocks)
+    cut = choice.get("finish_reason") == "length"
+    closed = thinking and (answered or not cut)
+    text = f"{thinking}\n{THINK_CLOSE}\n\n{answered}" if closed else thinking or answered
+    usage = answer.get("usage") or {}
+    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    return Reply(text, int(written or 0), int(read or 0), "length" if cut else "stop")
+
+
+def _call_text(call: dict[str, Any]) -> str:
+    """A structured call as the block the model wrote; arguments that are no JSON are kept as they came."""
+    function = call.get("function") or {}
+    given = function.get("arguments")
+    try:
+        arguments = json.loads(given) if isinstance(given, str) else given
+        if not isinstance(arguments, dict):
+            raise ValueError("no object")
+    except ValueError:
+        return f'<tool_call>\n{{"name": {json.dumps(function.get("name"))}, "arguments": {given}}}\n</tool_call>'
+    return format_tool_call(str(function.get("name")), arguments)
