@@ -101,9 +101,7 @@ class Python:
         if not self._cells:
             return ExecuteRequest(source=code, limits=self._limits, interactive=True)
         names = f"{{'cells': {self._cells!r}, 'code': {code!r}, 'space': globals()}}"
-        more = {
-            key: min(_LONGEST_RUN_S, getattr(self._limits, key) + 2 * self._spent_s) for key in ("wall_s", "cpu_s")
-        }
+        more = {key: min(_LONGEST_RUN_S, getattr(self._limits, key) + 2 * self._spent_s) for key in ("wall_s", "cpu_s")}
         limits = self._limits.model_copy(update=more)
         return ExecuteRequest(source=f"exec({_SESSION!r}, {names})", limits=limits)
 

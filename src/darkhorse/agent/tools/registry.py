@@ -72,7 +72,7 @@ def build_tools(names: str | Sequence[str], settings: ToolSettings) -> dict[str,
     """The tools that a comma list (or a list) of names stands for, by the names the model calls them by.
 
     Args:
-        names: of `tool_names()`, or `mcp:NAME` for a server of `settings`, or `mcp:COMMAND` for a command line to start.
+        names: of `tool_names()`, or `mcp:NAME` for a server of `settings`, or `mcp:COMMAND LINE` to start one.
         settings: what they are made with.
 
     Raises:

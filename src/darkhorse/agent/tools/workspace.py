@@ -17,6 +17,7 @@ from darkhorse.types import ToolSchema
 MAX_FILES = 50
 MAX_FILE_BYTES = 200_000
 MAX_BYTES = 2_000_000
+_FRAMES = 8  # of a traceback that are shown, the innermost ones
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -67,7 +68,7 @@ class Workspace:
         for key, content in answer.files.items():
             self.put(key, base64.b64decode(content))
         if answer.status == "runtime_error" and answer.stderr:
-            return f"{answer.stdout}Error:\n{_own_frames(answer.stderr)}".strip("\n")
+            return f"{answer.stdout}{_traced(name, answer.stderr)}"
         return described(answer)
 
 
@@ -141,9 +142,8 @@ class ListFiles(_FileTool):
     _NAME, _DESCRIPTION = "list_files", "List the files of the workspace."
 
     async def _act(self, *texts: str) -> str:
-        return "\n".join(f"{name} ({len(content)} bytes)" for name, content in sorted(self.workspace.files.items())) or (
-            "(no files)"
-        )
+        sizes = [f"{name} ({len(content)} bytes)" for name, content in sorted(self.workspace.files.items())]
+        return "\n".join(sizes) or "(no files)"
 
 
 class RunFile(_FileTool):
@@ -162,17 +162,10 @@ def file_tools(workspace: Workspace) -> dict[str, Tool]:
     return {tool.name: tool for tool in tools}
 
 
-def _own_frames(trace: str) -> str:
-    """A traceback without the frames that only start the file."""
+def _traced(name: str, trace: str) -> str:
+    """A traceback in few words: the error, and the lines of the file that led to it."""
     lines = trace.rstrip().splitlines()
-    first = next((place for place, line in enumerate(lines) if line.startswith('  File "') and "runpy" not in line), 0)
-    kept: list[str] = []
-    skipping = False
-    for line in lines[first:] if first else lines:
-        if line.startswith('  File "'):
-            skipping = "runpy" in line or line.startswith('  File "main.py", line 2, in <module>')
-        elif not line.startswith("    "):
-            skipping = False
-        if not skipping:
-            kept.append(line)
-    return "\n".join(kept)
+    inside = lines[max((place for place, line in enumerate(lines) if "<frozen runpy>" in line), default=-1) + 1 :]
+    frame = re.compile(rf'  File "(?:[^"]*/)?{re.escape(name)}", (line \d+(?:, in .+)?)$')
+    places = [f"  {name} {found[1]}" for line in inside if (found := frame.match(line))]
+    return "\n".join([f"Error: {lines[-1] if lines else 'failed'}", *places[-_FRAMES:]])
