@@ -150,11 +150,16 @@ def chat(
     model: Annotated[str, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, model folder or model name.")],
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.6,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one answer.")] = 512,
+    tools: Annotated[str, typer.Option(help="Comma list of tools it may call, e.g. python,search.")] = "",
+    corpus: Annotated[Path | None, typer.Option(help="What 'search' looks in; else the current folder.")] = None,
+    database: Annotated[Path | None, typer.Option(help="SQLite file that 'sql' reads.")] = None,
 ) -> None:
     """Talk to a model in the terminal."""
+    from darkhorse.agent.talk import conversation_tools
     from darkhorse.serving import chat as serving
 
-    serving.chat(_model(model), temperature=temperature, max_tokens=max_tokens)
+    with conversation_tools(tools, corpus, database) as offered:
+        serving.chat(_model(model), temperature=temperature, max_tokens=max_tokens, tools=offered)
 
 
 @app.command()
