@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -47,6 +48,16 @@ async def world_state(task: Task, response: Response, context: Context) -> Verdi
     if wrong:
         return Scored(0.0, f"The final state differs in {', '.join(wrong)}.", {"differs": wrong})
     return Scored(1.0, "The final state is the wanted one.")
+
+
+@register("world_reward")
+async def world_reward(task: Task, response: Response, context: Context) -> Verdict:
+    """The reward that the world itself gave, in `response.state["reward"]`; one below 0 is 0, one above 1 is 1, so that
+    a world of other rewards is best scaled by its server. Abstains where no world ran."""
+    reward = response.state.get("reward") if isinstance(response.state, dict) else None
+    if isinstance(reward, bool) or not isinstance(reward, int | float) or not math.isfinite(reward):
+        return _NO_WORLD
+    return Scored(min(1.0, max(0.0, float(reward))), f"The world gave {reward:g}.", {"reward": reward})
 
 
 @register("workspace_program")
