@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from darkhorse.agent.tools import ToolSettings, build_tools
 from darkhorse.errors import UserError
-
-TESTS = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder with the package `mcp`, or nothing where this interpreter has it."""
-    if importlib.util.find_spec("mcp") is not None:
-        return ""
-    folder = os.environ.get("DARKHORSE_TEST_MCP") or str(tmp_path_factory.mktemp("mcp"))
-    if not (Path(folder) / "mcp").is_dir():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "mcp>=2.0"]
-        made = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        if made.returncode:
-            pytest.skip(f"SKIPPED: MCP is not tested, 'mcp' cannot be installed: {made.stderr.strip()[-300:]}")
-    return folder
+from packages import answer_of, folder_of
 
 
 @pytest.fixture(scope="module")
-def found(packages: str) -> dict[str, Any]:
-    search = os.pathsep.join([packages, str(TESTS.parent / "src")]) if packages else str(TESTS.parent / "src")
-    made = subprocess.run(
-        [sys.executable, str(TESTS / "mcp_client.py")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": search},
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr[-3000:]
-    answer: dict[str, Any] = json.loads(made.stdout.splitlines()[-1])
-    return answer
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    packages = folder_of("mcp", "mcp>=2.0", "DARKHORSE_TEST_MCP", tmp_path_factory.mktemp("mcp"))
+    return answer_of("mcp_client.py", packages)
 
 
 @pytest.mark.slow
