@@ -92,7 +92,8 @@ async def run_episodes(
     try:
         await _run(engine, requests, episodes, config.tool_wait_s, on_first_turn, on_end)
     finally:
-        await asyncio.gather(*(episode.close() for episode in everyone))
+        for episode in everyone:
+            await episode.close()
     return [[episode.trajectory for episode in group] for group in episodes]
 
 

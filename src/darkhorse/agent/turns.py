@@ -85,6 +85,7 @@ class Episode:
         last = self._assistant_turns >= self._config.max_turns or self._too_long(said)
         if not said or last:
             self._end(response)
+            await self.close()
             return False
         if self._config.force_final_answer and self._assistant_turns == self._config.max_turns - 1:
             said.append({"role": "user", "content": LAST_TURN})
@@ -106,7 +107,7 @@ class Episode:
     async def close(self) -> None:
         """Close the environment; safe to call twice."""
         environment, self._environment = self._environment, None
-        if environment is not None:
+        if environment is not None and _holds_something(environment):
             try:
                 await asyncio.wait_for(environment.close(), self._config.tool_timeout_s)
             except Exception as error:
@@ -125,6 +126,8 @@ class Episode:
                 results = await self._results(environment, calls)
                 right = sum(not result.startswith("Error") for result in results)
                 return [{"role": "tool", "content": result} for result in results], right / len(results)
+            if type(environment).reply is Environment.reply:  # nobody to ask: no other coroutine need run meanwhile
+                return [], 0.0
             reply = await asyncio.wait_for(environment.reply(response), self._config.tool_timeout_s)
         except Exception as error:
             self._failed(f"the environment failed: {_described(error)}")
@@ -186,6 +189,11 @@ class Episode:
 
     def _failed(self, reason: str) -> None:
         self.trajectory.failure = self.trajectory.failure or reason
+
+
+def _holds_something(environment: Environment) -> bool:
+    own = type(environment).close is not Environment.close
+    return own or any(hasattr(tool, "close") for tool in environment.tools.values())
 
 
 def _described(error: BaseException) -> str:

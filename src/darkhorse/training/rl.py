@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, pstdev
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -40,6 +43,8 @@ from darkhorse.training.optimizer import MasterOptimizer
 from darkhorse.training.rollout_batch import Batch, remembered, restored
 from darkhorse.training.stage_run import StageRun
 from darkhorse.training.turn_advantages import TURN_ADVANTAGES, combined
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,8 @@ class RLTrainer:
         if self.settings.max_off_policy_steps and step < self.settings.steps:
             ahead = await self._sample(self.settings.prompts_per_step)
             try:
-                # in a thread, so that verdicts come in meanwhile
-                changes, updating = await asyncio.to_thread(self._timed_update, step, batch, optimizer)
+                # in a thread of its own, so that verdicts come in meanwhile, however many threads they occupy
+                changes, updating = await _apart(partial(self._timed_update, step, batch, optimizer))
             except BaseException:
                 ahead.groups.give_up()
                 raise
@@ -297,6 +302,15 @@ class _Packed:
     segment: Segment
     members: list[Trajectory]
     temperature: float
+
+
+async def _apart(work: Callable[[], Result]) -> Result:
+    """Run in a thread that nothing else waits for."""
+    executor = ThreadPoolExecutor(1)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+    finally:
+        executor.shutdown(wait=False)
 
 
 def _rewarded(group: Group) -> list[Trajectory]:
