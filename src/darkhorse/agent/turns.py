@@ -132,7 +132,9 @@ class Episode:
         except Exception as error:
             self._failed(f"the environment failed: {_described(error)}")
             return [], 0.0
-        return ([] if reply is None else [{"role": "user", "content": reply}]), 0.0
+        if reply is None:
+            return [], 0.0
+        return [{"role": "user", "content": reply}] if isinstance(reply, str) else list(reply), 0.0
 
     async def _results(self, environment: Environment, calls: Sequence[ToolCall | MalformedCall]) -> list[str]:
         most = self._config.max_calls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from darkhorse.agent.tools.base import Tool, close_tools, for_episode
 from darkhorse.chat.reasoning import Response
 from darkhorse.errors import UserError, did_you_mean
 from darkhorse.tasks.task import Task
+from darkhorse.types import Message
 from darkhorse.verify.registry import Context
 
 
@@ -43,8 +44,11 @@ class Environment:
     def __init__(self, tools: Mapping[str, Tool] | None = None) -> None:
         self.tools = for_episode(tools or {})
 
-    async def reply(self, response: Response) -> str | None:
-        """What the user says to an answer without calls; None ends the episode."""
+    async def reply(self, response: Response) -> str | Sequence[Message] | None:
+        """What the user says to an answer without calls; None ends the episode.
+
+        A world without `tools` is asked about turns with calls too, and may answer with messages (`tool`, `user`).
+        """
         return None
 
     def state(self) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import darkhorse.agent.environments.openenv  # noqa: F401  registers its world
+import darkhorse.agent.environments.openenv
+import darkhorse.agent.environments.verifiers  # noqa: F401  registers their worlds
 from darkhorse.agent.environments.base import Environment, Setting, register_environment
 from darkhorse.agent.tools.base import ToolUnavailable, text_argument
 from darkhorse.agent.tools.search import Document, Search, SearchIndex
