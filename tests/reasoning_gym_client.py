@@ -14,7 +14,7 @@ from darkhorse.config.tasks import ReasoningGymSource
 from darkhorse.tasks.build import build_source
 from darkhorse.verify.registry import Context, judge
 
-GAMES = ("tower_of_hanoi", "mini_sudoku", "maze", "n_queens")
+GAMES = ("tower_of_hanoi", "mini_sudoku", "maze")
 
 
 async def play(task: Any) -> dict[str, Any]:
