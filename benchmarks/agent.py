@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -25,21 +26,26 @@ from rich.table import Table
 
 from _writing import write_json
 from darkhorse.agent.collect import collect_groups, sample_groups
+from darkhorse.agent.episode import run_episodes
 from darkhorse.agent.metrics import first_score
 from darkhorse.agent.tools import Python, Tool, for_episode
+from darkhorse.agent.tools.base import text_schema
 from darkhorse.agent.tools.calculator import Calculator
 from darkhorse.agent.tools.search import Document, Search, SearchIndex
 from darkhorse.agent.tools.sql import Database, Sql
 from darkhorse.agent.tools.workspace import Workspace, file_tools
 from darkhorse.agent.workplace import open_workplace
+from darkhorse.chat.renderer import Renderer
+from darkhorse.chat.tool_calls import format_tool_call
 from darkhorse.config.model import ModelConfig
 from darkhorse.config.recipe import Recipe
+from darkhorse.config.rollout import AgentConfig
 from darkhorse.config.tasks import SyntheticSource
 from darkhorse.evals.statistics import wilson_interval
-from darkhorse.policy.loading import load_policy
+from darkhorse.policy.loading import Policy, load_policy, load_tokenizer, resolve
 from darkhorse.recipe import final_model, run_recipe
-from darkhorse.rollout.engine import SamplingParams
-from darkhorse.rollout.trajectory import Trajectory
+from darkhorse.rollout.engine import Request, SamplingParams
+from darkhorse.rollout.trajectory import Completion, Trajectory
 from darkhorse.sandbox.client import SandboxClient, SandboxProcess
 from darkhorse.tasks.build import held_out
 from darkhorse.tasks.task import Task
@@ -151,6 +157,60 @@ def latencies() -> dict[str, float]:
         return asyncio.run(with_sandbox(sandbox))
 
 
+class SlowTool:
+    """Answers after 50 ms, as a tool on another machine would."""
+
+    name = "slow"
+    schema = text_schema("slow", "Wait.", {})
+
+    async def __call__(self, arguments: dict[str, Any]) -> str:
+        """Wait."""
+        await asyncio.sleep(0.05)
+        return "waited"
+
+
+class Said:
+    """An engine that costs nothing: every episode calls the tool twice and answers."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        call = f"\n</think>\n\n{format_tool_call('slow', {})}"
+        self._turns = [[*renderer.encode(text), renderer.end_of_turn] for text in (call, call, "\n</think>\n\n42")]
+
+    async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
+        """Each request is the next turn of its episode."""
+        taken = 0
+        while taken < len(requests):
+            number, request = taken, requests[taken]
+            taken += 1
+            tokens = self._turns[self._turn(request)]
+            for sample in range(request.num_samples):
+                yield Completion(number, sample, tokens, [0.0] * len(tokens), "stop", 0)
+
+    def _turn(self, request: Request) -> int:
+        """By how often the first turn's tokens already stand in the prompt."""
+        call, prompt = self._turns[0], list(request.prompt)
+        return sum(prompt[at : at + len(call)] == call for at in range(len(prompt) - len(call) + 1))
+
+    def sync_weights(self, policy: Policy) -> None:
+        """Nothing to do."""
+
+
+def overlap(episodes: int = 64) -> dict[str, float]:
+    """Episodes a second of the loop alone, with a tool of 50 ms: decoding waits for it, or goes on with the others."""
+    renderer = Renderer(load_tokenizer(resolve(MODEL)))
+    tasks = [
+        Task(str(n), ({"role": "user", "content": "?"},), "exact", "42", (SlowTool.schema,)) for n in range(episodes)
+    ]
+    found = {}
+    for name, wait_s in (("waiting", None), ("overlapped", 0.0)):
+        started = time.perf_counter()
+        sampling, seeds = [SamplingParams()] * episodes, list(range(episodes))
+        config = AgentConfig(tool_wait_s=wait_s)
+        asyncio.run(run_episodes(Said(renderer), renderer, tasks, 1, sampling, seeds, {"slow": SlowTool()}, config))
+        found[name] = round(episodes / (time.perf_counter() - started), 1)
+    return found
+
+
 def accuracy(scores: list[float]) -> dict[str, float]:
     """Share that is right, with its 95 % interval."""
     right = sum(score == 1.0 for score in scores)
@@ -168,6 +228,7 @@ def show(figures: dict[str, Any]) -> None:
     gain = figures["feedback"]
     console.print(f"feedback: before {gain['before']['value']:.1%}, after {gain['after']['value']:.1%}")
     console.print(f"{figures['episodes_per_second']:.2f} episodes/s; milliseconds a call: {figures['tool_ms']}")
+    console.print(f"the loop alone, with a tool of 50 ms, episodes/s: {figures['loop_episodes_per_second']}")
 
 
 def main() -> None:
@@ -178,8 +239,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "out" / "agent")
+    parser.add_argument("--loop-only", action="store_true", help="time tools and the loop; train nothing")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    loop = {"tool_ms": latencies(), "loop_episodes_per_second": overlap()}
+    if options.loop_only:
+        Console().print(loop)
+        write_json(options.json, loop)
+        return
     settings = recipe(options)
     trained = str(final_model(run_recipe(settings)))
     everything = (*WORLDS, FEEDBACK)
@@ -199,7 +266,7 @@ def main() -> None:
         "feedback": {"before": before, "after": after},
         "feedback_gain": after["value"] - before["value"],
         "episodes_per_second": found["trained"]["episodes"] / found["trained"]["seconds"],
-        "tool_ms": latencies(),
+        **loop,
         "settings": {"model": MODEL, "cold_steps": options.cold_steps, "rl_steps": options.rl_steps},
         "seed": options.seed,
     }

@@ -18,6 +18,7 @@ from darkhorse.errors import UserError
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.serving import chat as serving
 from darkhorse.tasks.synthetic.agentic.turns import calls, says
+from tiny_recipe import darkhorse, tiny_model  # noqa: F401
 
 RENDERER = Renderer(tiny.tokenizer())
 
@@ -81,6 +82,16 @@ def test_the_terminal_shows_thinking_calls_and_results(monkeypatch: pytest.Monke
     assert "\x1b[2mI" in printed, "thinking is dimmed"
     assert "\x1b[31m" not in printed, "what a model writes does not steer the terminal"
     assert [message["role"] for message in conversation._messages] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_the_command_line_takes_tools(tiny_model: Path, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "notes.md").write_text("The key is under the pot.")
+    options = ("--tools", "python,search", "--max-tokens", "6")
+    done = darkhorse("chat", str(tiny_model), *options, cwd=tmp_path, text="hello\n/quit\n")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "this turn is not remembered" in done.stdout, "six tokens are no answer"
+    wrong = darkhorse("chat", str(tiny_model), "--tools", "serach", cwd=tmp_path, text="")
+    assert wrong.returncode == 2 and "Did you mean 'search'" in wrong.stderr
 
 
 def test_unknown_tools_are_the_users_to_mend() -> None:
