@@ -98,6 +98,19 @@ def _insides() -> list[Attack]:
     return [Attack(f"inside_{name}", source, CALLS) for name, source in bodies.items()]
 
 
+LIMIT_IN_C = """
+#include <stdio.h>
+#include <sys/resource.h>
+int main() {
+    struct rlimit none = {0, 0};
+    int a, b;
+    if (prlimit(1, RLIMIT_NOFILE, &none, 0)) return 1;
+    scanf("%d %d", &a, &b);
+    printf("%d\\n", a + b);
+}
+"""
+
+
 def _system() -> list[Attack]:
     """Attempts on the machine. Each prints 3 and then 7 if it worked, and so would pass."""
     ok = "\nprint(sum(map(int, input().split())))"
@@ -132,6 +145,11 @@ def _system() -> list[Attack]:
         "unshare": "import ctypes\nif ctypes.CDLL(None).unshare(0x10000000): raise OSError",
         "ptrace": "import ctypes\nif ctypes.CDLL(None).ptrace(16, 1, 0, 0): raise OSError",
         "raise_limit": "import resource; resource.setrlimit(resource.RLIMIT_CPU, (999, 999))",
+        "limit_the_first": "import resource; resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))",
+        "limit_the_parent": "import os, resource; resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (0, 0))",
+        "slow_the_first": "import os; os.setpriority(os.PRIO_PROCESS, 1, 19)",
+        "idle_the_first": "import os; os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))",
+        "pin_the_first": "import os; os.sched_setaffinity(1, {0})",
         "new_session": "import os; os.setsid()",
         "disk_full": "for i in range(40): open(str(i), 'wb').write(b'x' * (8 << 20))",
         "inodes": "for i in range(20000): open(str(i), 'w').close()",
@@ -141,7 +159,8 @@ def _system() -> list[Attack]:
         "preload": "import os; os.environ['LD_PRELOAD'] = '/tmp/x.so'; os.execv('/bin/true', ['true'])",
         "shared_memory": "from multiprocessing import shared_memory; shared_memory.SharedMemory('x', create=True, size=9)",
     }
-    return [Attack(f"system_{name}", source + ok, may_be=(*NO, "time_limit")) for name, source in bodies.items()]
+    found = [Attack(f"system_{name}", source + ok, may_be=(*NO, "time_limit")) for name, source in bodies.items()]
+    return [*found, Attack("system_limit_in_c", "#define _GNU_SOURCE" + LIMIT_IN_C, language="c")]
 
 
 def _greed() -> list[Attack]:

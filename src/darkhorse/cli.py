@@ -213,7 +213,7 @@ def verify(
         raise UserError("There is nothing to judge.", "Give --truth and --response, or --batch FILE.")
     rows = read_batch(batch) if batch is not None else []
     with _sandbox(verifier) as client:
-        context = registry.Context(client)
+        context = registry.Context(client, rewards=reward)
         if batch is not None:
             asyncio.run(_judge_rows(verifier, rows, context, at_once, output))
             return

@@ -53,6 +53,38 @@ def judge(verifier: Verifier, truth: Any, answer: str) -> Verdict:
         (item_set, "b, a", "1. a\n2. b", 1.0),
         (item_set, ["red", "blue"], "red", 0.0),
         (item_set, ["red"], "red, blue", 0.0),
+        (exact, "yes", "<answer>Yes</answer>", 1.0),
+        (exact, "yes", "<answer>yes</answer> or <answer>no</answer>", 0.0),
+        (exact, {"answer": "3", "form": "bold"}, "There are **3**.", 1.0),
+        (exact, {"answer": "3", "form": "bold"}, "3", 0.0),
+        (exact, {"answer": "025", "form": "last_line"}, "So it is\n\n025", 1.0),
+        (choice, "C", '{"reasoning": "A is wrong", "answer": "C"}', 1.0),
+        (
+            choice,
+            "C",
+            'A looks right, but no.\n```json\n{\n  "reasoning": "the answer is A?",\n  "answer": "C"\n}\n```',
+            1.0,
+        ),
+        (choice, "C", '"answer": "C"', 1.0),
+        (choice, "C", '{"answer": "C) Paris"}', 1.0),
+        (choice, "C", '{"answer": "B"} {"answer": "C"}', 0.0),
+        (choice, "C", '{"answer": "C or D"}', 0.0),
+        (choice, "C", '{"answer": ["C", "D"]}', 0.0),
+        (choice, "C", "<answer>C</answer>", 1.0),
+        (choice, "C", "<answer>B</answer><answer>C</answer>", 0.0),
+        (choice, {"answer": "C", "form": "json"}, "The answer is C.", 0.0),
+        (choice, {"answer": "C", "form": "json"}, '{"answer": "C"}', 1.0),
+        (choice, {"answer": "L", "choices": 12}, "The answer is (L).", 1.0),
+        (choice, {"answer": "L", "choices": 12}, "The answer is (M).", 0.0),
+        (choice, {"answer": "B", "options": ["Rome", "Paris"]}, "Paris.", 1.0),
+        (choice, {"answer": "B", "options": ["Rome", "Paris"]}, "\\boxed{\\text{B}}", 1.0),
+        (choice, {"answer": "B", "options": ["Rome", "Paris"]}, "Rome or Paris", 0.0),
+        (choice, {"answer": "B", "options": ["Rome", "Paris"]}, "C", 0.0),
+        (item_set, {"answer": ["a", "a", "b"], "multiplicity": True}, "b, a, a", 1.0),
+        (item_set, {"answer": ["a", "a", "b"], "multiplicity": True}, "b, a", 0.0),
+        (item_set, ["a", "a", "b"], "b, a", 1.0),
+        (item_set, {"answer": ["1", "2"], "form": "tag"}, "<solution>2, 1</solution>", 1.0),
+        (item_set, {"answer": ["1", "2"], "form": "tag"}, "2, 1", 0.0),
     ],
 )
 def test_answers(verifier: Verifier, truth: Any, answer: str, score: float) -> None:
@@ -78,6 +110,13 @@ def test_answers(verifier: Verifier, truth: Any, answer: str, score: float) -> N
         ("The answer is A or B.", None),
         ("The answer is (A) and (C)", None),
         ("K", None),
+        ("The answer is a dog.", None),
+        ("The answer I gave before was wrong.", None),
+        ("The answer is A because it rains.", "A"),
+        ("The answer is b", "B"),
+        ("Option C", "C"),
+        ("the choice a person makes", None),
+        ("The answer is not B.", None),
         ("", None),
     ],
 )
@@ -94,6 +133,9 @@ def test_chosen_letter(answer: str, letter: str | None) -> None:
         (choice, "K"),
         (choice, 2),
         (choice, "AB"),
+        (choice, {"answer": "C", "options": ["x", "y"]}),
+        (choice, {"answer": "C", "choices": 99}),
+        (exact, {"answer": "x", "form": "none"}),
         (json_value, "{"),
         (json_value, {"a": 1}),
         (json_value, None),
@@ -105,6 +147,16 @@ def test_chosen_letter(answer: str, letter: str | None) -> None:
 )
 def test_malformed_truths_abstain(verifier: Verifier, truth: Any) -> None:
     assert isinstance(judge(verifier, truth, "a"), Abstained)
+
+
+@given(
+    st.text(alphabet="ABCDEF \n\t"),
+    st.sampled_from(["{}", "({})", "**{}**", "{}.", '"answer": "{}"', "The answer is {}."]),
+)
+def test_a_letter_in_any_dress_is_that_letter(space: str, shape: str) -> None:
+    padding = "".join(character for character in space if character.isspace())
+    for letter in "AJ":
+        assert chosen_letter(padding + shape.format(letter) + padding) == letter
 
 
 @given(st.text() | st.text(alphabet="\\boxed{}ABansweri s()[],\n-"))

@@ -12,64 +12,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkhorse.chat.reasoning import Response, split_reasoning
+from darkhorse.errors import UserError
 from darkhorse.tasks.task import Task
 from darkhorse.verify import registry
-from darkhorse.verify.math import MathVerifier
-from darkhorse.verify.math.extraction import gold_answer, last_boxed
-from darkhorse.verify.math.fast import decide_fast
-from darkhorse.verify.math.judge import decide
+from darkhorse.verify.math import MathVerifier, qwen
+from darkhorse.verify.math.extraction import lenient_answer
+from darkhorse.verify.math.ladder import check_gold, decide
 from darkhorse.verify.registry import Context
 from darkhorse.verify.verdict import Abstained, Scored
 from darkhorse.verify.workers import WorkerDied, WorkerTimeout
 
-TIMEOUT_S = 2.0
 FLOOR = 0.97
+MEASURING = Context()
 
 
 @pytest.fixture(scope="module")
 def verifier():
-    verifier = MathVerifier(timeout_s=TIMEOUT_S, workers=1)
+    verifier = MathVerifier(deadline_s=3.0, workers=1)
     yield verifier
     verifier.pool.close()
 
 
-def judge(verifier, truth, text):
+def judge(verifier, truth, text, context=MEASURING):
     response = split_reasoning(text) if "</think>" in text else Response("", text, True)
-    return asyncio.run(verifier(Task("t", (), "math", truth), response, Context()))
+    return asyncio.run(verifier(Task("t", (), "math", truth), response, context))
 
 
 def equal(gold, answer):
     """The decision without a process around it."""
-    fast = decide_fast(gold, answer)
-    return decide({"gold": gold, "answer": answer})["outcome"] == "equal" if fast is None else fast
+    return decide(gold, answer, thorough=True).outcome == "equal"
 
 
 def test_it_is_registered():
     assert "math" in registry.names()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (r"so \boxed{5}.", "5"),
-        (r"\boxed{1} then \boxed{ \frac{1}{2} }", r"\frac{1}{2}"),
-        (r"\boxed{\boxed{5}}", "5"),
-        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
-        (r"\fbox{7}", "7"),
-        (r"\boxed 5.", "5"),
-        (r"\boxed{5} and \boxed{6", None),
-        (r"\boxedness{5}", None),
-        ("42", None),
-    ],
-)
-def test_last_boxed(text, expected):
-    assert last_boxed(text) == expected
-
-
-def test_gold_answer():
-    assert gold_answer("She has 6*7=<<6*7=42>>42.\n#### 42") == "42"
-    assert gold_answer(r"Hence $\boxed{\frac12}$.") == r"\frac12"
-    assert gold_answer(" 1/2 ") == "1/2"
 
 
 @pytest.mark.parametrize(
@@ -126,9 +101,8 @@ def test_equal(gold, answer):
         (r"\lfloor \frac{n}{5} \rfloor", r"\lfloor \frac{n}{6} \rfloor"),
         (r"\frac{1}{2004!}", "0"),
         (r"\sqrt{2}", r"\sqrt{2}+10^{-40}"),
-        ("0.56 = 56\\%", "0.52 = 56\\%"),
+        ("0.56", "0.52 = 56\\%"),
         (r"3 \pmod{5}", r"3 \pmod{7}"),
-        ("3e-2", "0.03"),
     ],
 )
 def test_different(gold, answer):
@@ -136,21 +110,56 @@ def test_different(gold, answer):
 
 
 def test_verdicts(verifier):
-    assert judge(verifier, "5", r"<think>\boxed{6}</think>It is \boxed{5}.") == Scored(
-        1.0, "The answer equals the gold.", {"gold": "5", "answer": "5"}
-    )
+    right = judge(verifier, "5", r"<think>\boxed{6}</think>It is \boxed{5}.")
+    assert (right.score, right.kind, right.detail["answer"]) == (1.0, "correct", "5")
     assert judge(verifier, 5, r"\boxed{5}").score == 1.0
     assert judge(verifier, {"answer": "x: #### 5"}, r"\boxed{5.0}").score == 1.0
-    no_box = judge(verifier, "5", "The answer is 5")
-    assert (no_box.score, no_box.reason) == (0.0, r"no \boxed{} answer")
-    assert judge(verifier, {"answer": "5", "require_boxed": False}, "Adding up.\n#### 5").score == 1.0
-    assert judge(verifier, {"answer": "73", "require_boxed": False}, "Final Answer: **73**").score == 1.0
-    assert judge(verifier, {"answer": "5", "require_boxed": False}, "The answer is not 5").score == 0.0
+    assert judge(verifier, "5", r"\boxed{6}").kind == "wrong"
+    assert judge(verifier, "5", r"\boxed{}").kind == "no_answer"
+    assert judge(verifier, "5", r"\boxed{\heartsuit}").kind == "unparseable_prediction"
+    assert judge(verifier, r"\heartsuit", r"\boxed{5}").kind == "unparseable_gold"
 
 
-@pytest.mark.parametrize("truth", [None, "", {}, {"answer": None}, ["5"], True])
+def test_the_verdict_tells_its_steps(verifier):
+    steps = judge(verifier, r"\frac{1}{2}", r"so \boxed{\;0.5}").detail["steps"]
+    assert steps == [
+        r"gold: \frac{1}{2}",
+        r"answer (the last \boxed{}): \;0.5",
+        r"normalised: \frac{1}{2} against 0.5",
+        "number: equal (the same)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("truth", "rewards", "score"),
+    [
+        ("5", False, 1.0),
+        ("5", True, 0.0),
+        ({"answer": "5", "extraction": "strict"}, False, 0.0),
+        ({"answer": "5", "extraction": "lenient"}, True, 1.0),
+        ({"answer": "5", "require_boxed": True}, False, 0.0),
+        ({"answer": "5", "require_boxed": False}, True, 1.0),
+    ],
+)
+def test_rewards_need_a_box_unless_the_truth_says_otherwise(verifier, truth, rewards, score):
+    assert judge(verifier, truth, "The answer is 5", Context(rewards=rewards)).score == score
+
+
+def test_strict_refuses_arithmetic_left_undone(verifier):
+    assert judge(verifier, "5", r"\boxed{2+3}").score == 1.0
+    assert judge(verifier, {"answer": "5", "extraction": "strict"}, r"\boxed{2+3}").score == 0.0
+
+
+def test_the_published_grader_is_refused_as_a_reward(verifier):
+    truth = {"answer": "100", "compat": "qwen"}
+    assert judge(verifier, truth, r"\boxed{1}").score == 1.0
+    with pytest.raises(UserError, match="too lax"):
+        judge(verifier, truth, r"\boxed{1}", Context(rewards=True))
+
+
+@pytest.mark.parametrize("truth", [None, "", {}, {"answer": None}, ["5"], True, {"answer": "5", "x": 1}])
 def test_a_missing_gold_abstains(verifier, truth):
-    assert isinstance(judge(verifier, truth, r"\boxed{5}"), Abstained)
+    assert judge(verifier, truth, r"\boxed{5}").kind == "unparseable_gold"
 
 
 def test_an_unreadable_gold_abstains_unless_repeated_word_for_word(verifier):
@@ -175,32 +184,32 @@ def test_unreadable_answers_score_zero_and_never_abstain(verifier):
 
 
 class FailingPool:
-    timeout_s = 5.0
+    timeout_s = 0.7
 
     def __init__(self, gold_error, answer_error):
         self.gold_error, self.answer_error = gold_error, answer_error
 
-    async def submit(self, payload):
+    async def submit(self, payload, timeout_s=None):
         if error := self.answer_error if "answer" in payload else self.gold_error:
             raise error
-        return {"outcome": "equal", "why": ""}
+        return {"outcome": "equal", "rung": "algebra", "why": ""}
 
 
 @pytest.mark.parametrize(
     ("gold_error", "answer_error", "kind"),
     [
-        (None, WorkerTimeout(5, 4.9), Scored),
-        (None, WorkerTimeout(5, 0.1), Abstained),
+        (None, WorkerTimeout(0.7, 0.69), Scored),
+        (None, WorkerTimeout(0.7, 0.1), Abstained),
         (None, WorkerDied("out of memory"), Scored),
-        (WorkerTimeout(5, 4.9), None, Abstained),
-        (WorkerTimeout(5, 0.1), None, Abstained),
-        (WorkerDied("no such file"), None, Abstained),
+        (WorkerTimeout(0.3, 0.29), WorkerTimeout(0.7, 0.69), Abstained),
+        (WorkerTimeout(0.3, 0.1), WorkerTimeout(0.7, 0.69), Abstained),
+        (WorkerDied("no such file"), WorkerDied("no such file"), Abstained),
     ],
 )
 def test_whose_fault_decides_between_zero_and_abstaining(gold_error, answer_error, kind):
     verifier = MathVerifier()
     verifier.pool = FailingPool(gold_error, answer_error)
-    assert type(judge(verifier, "x+1", r"\boxed{y+1}")) is kind
+    assert type(judge(verifier, r"\sum_{k=1}^{n} k", r"\boxed{\sum_{k=0}^{n} k}")) is kind
 
 
 @settings(max_examples=60)
@@ -260,27 +269,78 @@ _HOSTILE = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=300, deadline=1000)
 @given(st.one_of(_HOSTILE, st.text(max_size=30)), st.sampled_from(["5", "x+1", "(1,2)", r"x<3"]))
-def test_no_text_makes_the_fast_path_or_the_parser_raise(answer, gold):
-    decide_fast(gold, answer)
-    last_boxed(answer)
-    decide({"gold": answer})
-    if len(answer) < 12:
-        assert decide({"gold": gold, "answer": answer})["outcome"] != "gold_unreadable"
+def test_no_text_makes_the_ladder_raise_or_run_long(text, gold):
+    decision = decide(gold, text)
+    assert decision.outcome != "gold_unreadable"
+    check_gold(text)
+    decide(text, gold)
+    lenient_answer(text)
+    qwen.grade(text, gold)
+
+
+@settings(max_examples=100, deadline=1000)
+@given(_HOSTILE)
+def test_every_text_equals_itself_and_its_spaced_form(text):
+    if text.strip():
+        assert decide(text, text).outcome == "equal"
+        assert decide(text, f"  {text} ").outcome == "equal"
+
+
+@settings(max_examples=60, deadline=1000)
+@given(_EXPRESSIONS, st.one_of(_EXPRESSIONS, st.integers(-99, 99).map(str)))
+def test_whether_two_real_expressions_are_equal_does_not_depend_on_their_order(one, other):
+    if "sqrt" not in one + other:  # a gold that is real on part of the line is compared there only
+        assert decide(one, other).outcome == decide(other, one).outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9^{9^{9^{9}}}",
+        "e^{e^{e^{e^{79}}}}",
+        "99999999!",
+        "5!!!!!!!!",
+        r"\binom{10^9}{5\cdot10^8}",
+        "(" * 1900,
+        "-" * 1900 + "1",
+        r"\sin " * 400 + "x",
+        r"2\frac{" * 300 + "1" + "}{1}" * 300,
+        r"\{\pm " * 300 + "1" + r"\}" * 300,
+        r"\sqrt[3]{" * 200,
+        "1+" * 900 + "1",
+        "1," * 900 + "1",
+        "x=1," * 400,
+        "1/3^{20000}+1/5^{15000}+1/7^{14000}+1/11^{11000}",
+        r"\sum_{n=1}^{1000} n^{1000}",
+        r"\sin(x)+" * 200 + "1",
+        "9" * 1999,
+        "1 to " * 380,
+    ],
+)
+def test_hostile_texts_cost_the_trainer_little(text):
+    for gold in ("2", "x+1", r"\{1,2\}"):
+        began = time.process_time()
+        assert decide(gold, text).outcome in ("different", "answer_unreadable", "costly")
+        decide(text, gold)
+        assert time.process_time() - began < 0.5
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet="ab 1\n.$", max_size=40), st.integers(-999, 999))
+def test_noise_before_a_box_changes_nothing(noise, n):
+    assert lenient_answer(rf"{noise} \boxed{{{n}}}").answer == str(n)
 
 
 @pytest.mark.data
 def test_collected_hard_cases(verifier, capsys, data_dir):
     lines = (data_dir / "verifier_cases" / "math_cases.jsonl").read_text(encoding="utf-8").splitlines()
     cases = [json.loads(line) for line in lines]
-    judge(verifier, "x+1", r"\boxed{1+x}")  # starts the worker
-    disagreements, false_positives, slow = [], [], []
+    asyncio.run(verifier.prepare())
+    disagreements, false_positives = [], []
     for case in cases:
-        began = time.monotonic()
         verdict = judge(verifier, case["gold"], case["pred"])
-        if time.monotonic() - began > TIMEOUT_S + 1.5:  # a killed worker's successor may still be importing
-            slow.append(case["id"])
         score = verdict.score if isinstance(verdict, Scored) else None
         if score != case["expected"]:
             disagreements.append(
@@ -292,5 +352,4 @@ def test_collected_hard_cases(verifier, capsys, data_dir):
         print(f"\n{len(cases) - len(disagreements)} of {len(cases)} mathematics cases agree; the others:")
         print("\n".join(f"  {line}" for line in disagreements))
     assert not false_positives
-    assert not slow
     assert 1 - len(disagreements) / len(cases) >= FLOOR

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkhorse.verify.math import MathVerifier
+from darkhorse.verify.math.extraction import Found
 from darkhorse.verify.math.undone import left_undone
 
 
@@ -76,6 +77,6 @@ def test_no_sum_difference_or_product_of_two_numbers_is_done(a: int, b: int, for
 
 
 def test_the_verdict_says_why() -> None:
-    verdict = asyncio.run(MathVerifier().compare("185", "93 + 92"))
+    verdict = asyncio.run(MathVerifier().judge("185", Found("93 + 92", "a box"), strict=True))
     assert verdict.reason == "The answer leaves the arithmetic undone."
     assert verdict.score == 0.0

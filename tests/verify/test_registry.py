@@ -54,3 +54,20 @@ def test_an_unknown_verifier_is_refused_with_a_suggestion():
     with pytest.raises(UserError, match="exakt") as error:
         verdict_of("t</think>yes", "exakt")
     assert "exact" in str(error.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("verifier", "truth", "answer"),
+    [
+        ("math", {"answer": "1", "compat": "qwen"}, r"\boxed{1}"),
+        ("ifeval", {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}], "mode": "compat"}, "yes"),
+        ("ifbench", {"instruction_id_list": ["format:list"], "kwargs": [{"sep": "*"}], "mode": "compat"}, "* a\n* b"),
+        ("bfcl", {"functions": [], "ground_truth": [], "category": "irrelevance", "mode": "compat"}, "I cannot."),
+    ],
+)
+def test_published_graders_are_for_evaluations_alone(verifier, truth, answer):
+    task = Task("t", ({"role": "user", "content": "Go."},), verifier, truth)
+    response = split_reasoning(f"</think>{answer}")
+    assert isinstance(asyncio.run(judge(task, response, Context())), Scored)
+    with pytest.raises(UserError, match="too lax for a reward"):
+        asyncio.run(judge(task, response, Context(rewards=True)))

@@ -78,6 +78,25 @@ def test_it_starts_lazily_and_imports_lightly(pool):
     assert ask(pool, "torch") is False
 
 
+def test_a_pool_made_ready_has_every_process_waiting():
+    pool = WorkerPool("worker_functions_for_tests:act", workers=2, timeout_s=5)
+    asyncio.run(pool.ready())
+    asyncio.run(pool.ready())
+    assert len(pool._live) == 2
+    assert all(worker.ready for worker in pool._live)
+    assert ask(pool, "double", n=3) == 6
+    pool.close()
+
+
+def test_a_call_may_have_a_limit_of_its_own():
+    pool = WorkerPool("worker_functions_for_tests:act", timeout_s=60)
+    began = time.monotonic()
+    with pytest.raises(WorkerTimeout, match=r"within 0\.3 s"):
+        asyncio.run(pool.submit({"do": "spin"}, 0.3))
+    assert time.monotonic() - began < 5
+    pool.close()
+
+
 def test_it_works_off_the_main_thread(pool):
     results = []
     thread = threading.Thread(target=lambda: results.append(ask(pool, "double", n=21)))

@@ -40,7 +40,7 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
                 min_sequences_per_lane=engine.min_sequences_per_lane,
             ),
             policy.renderer,
-            Context(sandbox, limits),
+            Context(sandbox, limits, rewards=True),
             build_tools(recipe.agent.tools, tool_settings(recipe.agent, sandbox, limits)),
             recipe.agent,
         )

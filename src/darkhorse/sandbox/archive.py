@@ -30,8 +30,11 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 def is_safe_name(name: str) -> bool:
     """Whether a name stays within the folder it is looked up in, and fits a file system."""
-    parts = name.split("/")
-    return all(part not in ("", ".", "..") and len(part.encode()) < 256 for part in parts) and "\0" not in name
+    try:
+        parts = name.encode().split(b"/")
+    except UnicodeEncodeError:
+        return False
+    return all(part not in (b"", b".", b"..") and len(part) < 256 for part in parts) and "\0" not in name
 
 
 def write_all(folder: str, files: dict[str, bytes], mode: int) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from darkhorse.sandbox.protocol import Checker
 
 _MOST_DIGITS = 1_000  # of a number that is compared as one
+_WHOLE = re.compile(r"[+-]?\d+")
 
 
 def same_output(actual: str, expected: str, checker: Checker) -> bool:
@@ -55,13 +57,25 @@ def _same(actual: Any, expected: Any, equal: Any) -> bool:
 
 
 def _same_members(actual: list[Any], expected: list[Any]) -> bool:
-    left = list(actual)
+    if len(actual) != len(expected):
+        return False
+    left: dict[Any, list[Any]] = {}
+    for value in actual:
+        left.setdefault(_hashable(value), []).append(value)
     for value in expected:
-        index = next((index for index, other in enumerate(left) if same(other, value)), None)
+        alike = left.get(_hashable(value), [])
+        index = next((index for index, other in enumerate(alike) if same(other, value)), None)
         if index is None:
             return False
-        del left[index]
-    return not left
+        del alike[index]
+    return True
+
+
+def _hashable(value: Any) -> Any:
+    """Equal for JSON values that are equal."""
+    if isinstance(value, list):
+        return tuple(map(_hashable, value))
+    return frozenset((key, _hashable(item)) for key, item in value.items()) if isinstance(value, dict) else value
 
 
 def _all(actual: list[Any], expected: list[Any], equal: Any) -> bool:
@@ -69,7 +83,8 @@ def _all(actual: list[Any], expected: list[Any], equal: Any) -> bool:
 
 
 def _close(actual: Any, expected: Any, checker: Checker) -> bool:
-    if type(actual) not in (int, float) or type(expected) not in (int, float):
+    kinds = {type(actual), type(expected)}
+    if not kinds <= {int, float} or kinds == {int}:
         return bool(actual == expected)
     try:
         return actual == expected or math.isclose(actual, expected, rel_tol=checker.relative, abs_tol=checker.absolute)
@@ -83,7 +98,11 @@ def _same_word(actual: str, expected: str, checker: Checker) -> bool:
     one, other = _number(actual), _number(expected)
     if one is None or other is None:
         return False
-    return one == other or (_in_range(one) and _in_range(other) and _close(float(one), float(other), checker))
+    if one == other:
+        return True
+    if _WHOLE.fullmatch(actual) and _WHOLE.fullmatch(expected):
+        return False
+    return _in_range(one) and _in_range(other) and _close(float(one), float(other), checker)
 
 
 def _in_range(number: Decimal) -> bool:

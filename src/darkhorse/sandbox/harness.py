@@ -66,6 +66,8 @@ def open_streams() -> None:
     """Set up what programs find in `sys` and the builtins; once for all of them, before anything is forked."""
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)), "utf-8", "replace")
     sys.stdout, sys.stderr = _writer(1), _writer(2)
+    for stream in ("stdin", "stdout", "stderr"):
+        setattr(sys, f"__{stream}__", getattr(sys, stream))
     sys.argv = [FILENAME]
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # normally put there by `site`
 
@@ -88,9 +90,7 @@ def _script(request: dict[str, Any]) -> int:
         if "threading" in sys.modules:
             import threading
 
-            for thread in threading.enumerate():
-                if thread is not threading.current_thread() and not thread.daemon:
-                    thread.join()
+            threading._shutdown()  # type: ignore[attr-defined]  # lets the workers of pools end, and waits for threads
         atexit._run_exitfuncs()
     except BaseException as error:
         status = status or 1
@@ -209,6 +209,7 @@ def compiled(program: str | ast.Module) -> types.CodeType:
 
 def _execute(code: str | types.CodeType, module: types.ModuleType, interactive: bool) -> types.ModuleType:
     sys.modules[module.__name__] = module  # dataclasses and pickle look it up
+    module.__file__ = FILENAME  # in the folder the program runs in
     last = None
     if isinstance(code, str):
         program, last = _parted(code) if interactive else (code, None)
@@ -235,7 +236,8 @@ def _parted(code: str) -> tuple[ast.Module, ast.Expression | None]:
 
 
 def _record(request: dict[str, Any], **fields: Any) -> None:
-    line = memoryview(json.dumps(fields | {"nonce": request["nonce"]}).encode() + b"\n")
+    # on a line of its own, whatever the program wrote to the descriptor before
+    line = memoryview(b"\n" + json.dumps(fields | {"nonce": request["nonce"]}).encode() + b"\n")
     while line:
         line = line[os.write(RESULT_FD, line) :]
 
@@ -277,9 +279,9 @@ def _print_error(error: BaseException) -> None:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
         with contextlib.suppress(BaseException):  # the program may have closed or replaced it, or filled the file
-            stream.flush()
+            getattr(sys, name).flush()
 
 
 _MODES: dict[str, Callable[[dict[str, Any]], int]] = {

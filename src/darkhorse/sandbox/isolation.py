@@ -21,11 +21,12 @@ from darkhorse.sandbox import landlock, seccomp
 from darkhorse.sandbox.seccomp import Freedom
 from darkhorse.sandbox.syscalls import LIBC, check
 
-FIRST_UID = 65_100  # one unprivileged user per fork server, so that runs cannot signal one another
+FIRST_UID = 64_600  # one unprivileged user per fork server, so that runs cannot signal one another
 TESTER_UIDS = 400  # distance to the user of the process that tests a program
 FILE_BYTES = 16 << 20  # largest file a program may write
 OPEN_FILES = 64
 PROCESSES = 64  # threads count too
+PENDING_SIGNALS = 128  # timers count too
 _RESERVED_BYTES = 1 << 30  # stacks of a runtime's threads, which count whole however little of them is used
 _FIRST_FREE_FD = 16
 
@@ -183,14 +184,17 @@ def _limit_resources(limits: Limits) -> None:
     _lower(resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES)
     _lower(resource.RLIMIT_NPROC, PROCESSES, PROCESSES)
     _lower(resource.RLIMIT_CORE, 0, 0)
-    _lower(resource.RLIMIT_STACK, 64 << 20, 64 << 20)
+    _lower(resource.RLIMIT_STACK, 64 << 20, resource.RLIM_INFINITY)
+    if sys.platform == "linux":  # what a user may have of these goes for all his processes
+        _lower(resource.RLIMIT_SIGPENDING, PENDING_SIGNALS, PENDING_SIGNALS)
+        _lower(resource.RLIMIT_MSGQUEUE, 0, 0)
 
 
 def _lower(kind: int, soft: int, hard: int) -> None:
     ceiling = resource.getrlimit(kind)[1]
     if ceiling != resource.RLIM_INFINITY:
-        hard = min(hard, ceiling)
-    resource.setrlimit(kind, (min(soft, hard), hard))
+        hard = ceiling if hard == resource.RLIM_INFINITY else min(hard, ceiling)
+    resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def _change_user(uid: int | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
@@ -13,7 +12,7 @@ from typing import Any, TypeAlias
 from darkhorse.sandbox import archive
 from darkhorse.sandbox.checkers import same_output, same_value
 from darkhorse.sandbox.languages import Toolchain
-from darkhorse.sandbox.outcomes import CLAIMS, account, ending, explain, text
+from darkhorse.sandbox.outcomes import account, claimed_failure, ending, explain, shown, text
 from darkhorse.sandbox.pool import Execution, Pool, PoolError, Work
 from darkhorse.sandbox.programs import Compiler, Program
 from darkhorse.sandbox.protocol import (
@@ -31,7 +30,6 @@ from darkhorse.sandbox.protocol import (
 )
 from darkhorse.sandbox.values import Unserialisable, plain
 
-_SHOWN_CHARACTERS = 120
 _FILES_BYTES = 32 << 20
 _MOST_IN_SERIES, _FEWEST_IN_SERIES, _GROWTH = 50, 3, 4
 _FOUND: dict[Any, Status] = {
@@ -173,7 +171,7 @@ class Judge:
                 await self._check(request, outcome, test.stdin, outcome.stdout, test.expected)
             elif not same_output(outcome.stdout, test.expected, request.checker):
                 outcome.status = "wrong_answer"
-                outcome.message = f"printed {_show(outcome.stdout)}, expected {_show(test.expected)}"
+                outcome.message = f"printed {shown(outcome.stdout)}, expected {shown(test.expected)}"
         return outcome
 
     async def _call(
@@ -182,28 +180,36 @@ class Judge:
         if execution is None:
             work = Work(request.limits, request={"code": program.source, **_request(test)})
             execution = await pool.execute(work)
-        status, message, value = _returned(execution, request.limits)
-        outcome = TestOutcome(**account(execution, request.limits, status, message), value=value)
-        if status == "accepted":
-            if request.checker.name == "program":
-                await self._check(request, outcome, test.args, value, test.expected)
-            elif not same_value(value, test.expected, request.checker):
-                outcome.status = "wrong_answer"
-                outcome.message = f"returned {_show(value)}, expected {_show(test.expected)}"
+        large = execution.claim_bytes > request.limits.output_kb * 1024
+        compared = _compared(execution, request, test)
+        outcome, value = await asyncio.to_thread(compared) if large else compared()
+        if outcome.status == "accepted" and request.checker.name == "program":
+            await self._check(request, outcome, test.args, value, test.expected)
+        if not large:
+            outcome.value = value
         return outcome
 
     async def _check(self, request: JudgeRequest, outcome: TestOutcome, given: Any, actual: Any, expected: Any) -> None:
-        """Ask the request's own checker, which runs in a process that the program never touched."""
+        """Ask the request's own checker, which runs in a process that the program never touched. One that fails on an
+        answer, but not on the expected one, has been given a bad answer."""
+        agrees, failure = await self._agrees(request, given, actual, expected)
+        if agrees is None:
+            broken = (await self._agrees(request, given, expected, expected))[0] is None
+            outcome.status = "infrastructure_error" if broken else "wrong_answer"
+            outcome.message = f"the checker failed: {failure}"
+        elif not agrees:
+            outcome.status, outcome.message = "wrong_answer", "the checker did not accept it"
+
+    async def _agrees(self, request: JudgeRequest, given: Any, actual: Any, expected: Any) -> tuple[bool | None, str]:
+        """What the request's checker says; None if it fails, and why."""
         code: dict[str, Any] = {"mode": "call", "code": request.checker.source, "function": "check", "kwargs": {}}
         code["args"] = [given, actual, expected]
         limits = request.limits.model_copy(update={"memory_mb": max(512, request.limits.memory_mb)})
         execution = await (await self._pools("python")).execute(Work(limits, request=code))
         status, message, agrees = _returned(execution, limits)
-        if status != "accepted" or type(agrees) is not bool:
-            outcome.status = "infrastructure_error"
-            outcome.message = f"the checker failed: {message or f'it returned {_show(agrees)}, not True or False'}"
-        elif not agrees:
-            outcome.status, outcome.message = "wrong_answer", "the checker did not accept it"
+        if status == "accepted" and type(agrees) is bool:
+            return agrees, ""
+        return None, message or f"it returned {shown(agrees)}, not True or False"
 
 
 async def _assert(pool: Pool, program: Program, request: JudgeRequest, test: AssertTest) -> TestOutcome:
@@ -219,12 +225,28 @@ async def _assert(pool: Pool, program: Program, request: JudgeRequest, test: Ass
     if status is not None:
         message = text(found.get("message")) if found and not execution.timed_out else ""
         message = message or explain(execution, status)
-    elif found is None or found.get("status") == "bad_test":
-        status = "infrastructure_error"
-        message = text(found.get("message")) if found else "the process that tests ended before the test did"
+    elif found is None:  # what the program sends must not decide whether there is a verdict
+        status, message = "runtime_error", "the process that tests did not survive what the program sent"
+    elif found.get("status") == "bad_test":
+        status, message = "infrastructure_error", text(found.get("message"))
     else:  # the program's process went away on its own
         status, message = "runtime_error", explain(execution, "runtime_error")
     return TestOutcome(**account(execution, request.limits, status, message))
+
+
+def _compared(execution: Execution, request: JudgeRequest, test: CallTest) -> Callable[[], tuple[TestOutcome, Any]]:
+    """What finds the outcome of a call, up to the request's own checker, and what it returned."""
+
+    def compare() -> tuple[TestOutcome, Any]:
+        status, message, value = _returned(execution, request.limits)
+        outcome = TestOutcome(**account(execution, request.limits, status, message))
+        comparable = status == "accepted" and request.checker.name != "program"
+        if comparable and not same_value(value, test.expected, request.checker):
+            outcome.status = "wrong_answer"
+            outcome.message = f"returned {shown(value)}, expected {shown(test.expected)}"
+        return outcome, value
+
+    return compare
 
 
 def _program_end(execution: Execution, limits: RunLimits) -> Status | None:
@@ -251,7 +273,7 @@ def _returned(execution: Execution, limits: RunLimits) -> tuple[Status, str, Any
     message = text(claim.get("error"))
     if claim.get("status") == "unserialisable":
         return "runtime_error", f"returned something that is not a plain value ({message})", None
-    return CLAIMS.get(claim.get("status"), "runtime_error"), message or "ended before the call returned", None
+    return claimed_failure(execution), message or "ended before the call returned", None
 
 
 def _request(test: Test) -> dict[str, Any]:
@@ -299,8 +321,3 @@ def _files(request: ExecuteRequest) -> dict[str, bytes]:
     if sum(map(len, files.values())) > _FILES_BYTES:
         raise BadRequest(f"files: together more than {_FILES_BYTES >> 20} MiB")
     return files
-
-
-def _show(value: Any) -> str:
-    shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else repr(value)
-    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[: _SHOWN_CHARACTERS - 1] + "…"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _COMPILER_S = 30.0
+_NAME_BYTES = 240
 _PUBLIC_CLASS = re.compile(
     r"\bpublic\s+(?:(?:abstract|final|sealed|strictfp)\s+)*(?:class|enum|record|interface)\s+(\w+)"
 )
@@ -157,14 +158,18 @@ _FINDERS: dict[str, Callable[[], Toolchain | None]] = {
 def java_file(source: str) -> str:
     """The name Java demands of a source's file: that of its public class, or any."""
     public = _PUBLIC_CLASS.search(source)
-    return public.group(1) if public else "Main"
+    return public.group(1) if public and _is_file_name(public.group(1)) else "Main"
 
 
 def java_main(source: str) -> str:
     """The class that has `main`: the last one declared before it, else the file's own."""
     before, found, _ = source.partition(" main(")
     declared = re.findall(r"\b(?:class|enum|record)\s+(\w+)", before) if found else []
-    return declared[-1] if declared else java_file(source)
+    return declared[-1] if declared and _is_file_name(declared[-1]) else java_file(source)
+
+
+def _is_file_name(name: str) -> bool:
+    return len(name.encode()) <= _NAME_BYTES  # javac cannot write the class otherwise
 
 
 def _find(command: str) -> str | None:

@@ -24,6 +24,7 @@ _NAMESPACES = {
     "host_name_namespace": 0x4000000,
 }
 _NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE, _REMOUNT, _RDONLY = 2, 4, 8, 4096, 16384, 1 << 18, 32, 1
+_NOATIME = 1024
 _DETACH = 2
 _MOUNT_SETATTR, _PIVOT_ROOT = 442, {"x86_64": 155, "aarch64": 41}
 _AT_FDCWD, _AT_RECURSIVE, _ATTRIBUTES = -100, 0x8000, 1 | 2 | 4  # read-only, no set-uid, no devices
@@ -78,6 +79,9 @@ def build_root(folder: str, readable: Iterable[str]) -> None:
         _show(path, folder, writable=False)
     for path in _DEVICES:
         _show(path, folder, writable=True)
+    for target, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink(f"/proc/self/fd/{target}", os.path.join(folder, "dev", name))
+    os.symlink("/proc/self/fd", os.path.join(folder, "dev/fd"))
     for name in ("box/work", "app/program", "proc"):
         os.makedirs(os.path.join(folder, name), mode=0o755)
     with contextlib.suppress(OSError):  # needed only to be the first to go when memory runs out, and by some runtimes
@@ -132,13 +136,13 @@ class Scratch:
         """
         owner = f",uid={self._uid},gid={self._uid}" if self._uid is not None else ""
         options = f"size={SCRATCH_BYTES},nr_inodes=10000,mode=0755{owner}".encode()
-        flags = _NOSUID | _NODEV | (0 if self._executable else _NOEXEC)
+        flags = _NOSUID | _NODEV | _NOATIME | (0 if self._executable else _NOEXEC)
         check(LIBC.mount(b"tmpfs", self.path.encode(), b"tmpfs", flags, options))
         self._tmpfs = True
 
     def is_untouched(self) -> bool:
         """Whether nothing was put there or changed about the folder itself since it was made."""
-        return _state(self.path) == self._fresh and not os.listdir(self.path)
+        return self._state() == self._fresh and not os.listdir(self.path)
 
     def reset(self) -> None:
         """Throw away whatever the last program left."""
@@ -148,16 +152,31 @@ class Scratch:
             check(LIBC.umount2(self.path.encode(), _DETACH))
             self.use_tmpfs()
         else:
-            # rm copes with trees deeper than Python's recursion limit
-            silent = [(os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0)]
-            os.waitpid(os.posix_spawn("/bin/rm", ["rm", "-rf", self.path], os.environ, file_actions=silent), 0)
+            _clear(os.path.dirname(self.path))
             os.makedirs(self.path, mode=0o755, exist_ok=True)
             if self._uid is not None:
                 os.chown(self.path, self._uid, self._uid)
-        self._fresh = _state(self.path)
+        self._fresh = self._state()
+
+    def _state(self) -> tuple[int, ...]:
+        """What a program could change about the folder, and about the one it is in where that is not read-only."""
+        accessed = os.lstat(self.path).st_atime_ns if self._tmpfs else 0  # elsewhere looking into it counts
+        return accessed, *_attributes(self.path), *_attributes(os.path.dirname(self.path))
 
 
-def _state(path: str) -> tuple[int, ...]:
-    """What a program could change about a folder: its mode, owner and attributes move `ctime`."""
-    found = os.stat(path)
-    return found.st_ino, found.st_mode, found.st_uid, found.st_nlink, found.st_size, found.st_ctime_ns
+def _attributes(path: str) -> tuple[int, ...]:
+    """Any change moves `ctime`, unless it comes within the same tick of the clock."""
+    found = os.lstat(path)
+    whose = (found.st_ino, found.st_mode, found.st_uid, found.st_nlink)
+    return *whose, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _clear(folder: str) -> None:
+    """Remove all that is in a folder, by commands that cope with trees deeper than Python's recursion limit."""
+    _silently("/bin/chmod", "-R", "u+rwx", folder)
+    _silently("/bin/rm", "-rf", *(os.path.join(folder, name) for name in os.listdir(folder)))
+
+
+def _silently(command: str, *arguments: str) -> None:
+    actions = [(os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0)]
+    os.waitpid(os.posix_spawn(command, [command, *arguments], os.environ, file_actions=actions), 0)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import Any
 
 from darkhorse.sandbox.pool import Execution
 from darkhorse.sandbox.protocol import RunLimits, Status
 
-CLAIMS: dict[Any, Status] = {"memory": "memory_limit", "compile": "compile_error"}
+_CLAIMS: dict[Any, Status] = {"memory": "memory_limit", "compile": "compile_error"}
 """What the harness calls a failure that is not a plain error, to its status."""
+_SHOWN_CHARACTERS = 120
 _OUT_OF_MEMORY = (b"std::bad_alloc", b"heap out of memory", b"java.lang.OutOfMemoryError", b"memory allocation of")
 """What runtimes write when they get no more memory."""
 
@@ -31,7 +33,13 @@ def ending(execution: Execution, limits: RunLimits) -> Status:
         return "accepted"
     if any(mark in execution.stderr for mark in _OUT_OF_MEMORY):
         return "memory_limit"
-    return CLAIMS.get((execution.claim or {}).get("status"), "runtime_error")
+    return claimed_failure(execution)
+
+
+def claimed_failure(execution: Execution) -> Status:
+    """The kind of failure that the harness, or the program in its name, claims."""
+    claim = (execution.claim or {}).get("status")
+    return _CLAIMS.get(claim, "runtime_error") if type(claim) is str else "runtime_error"
 
 
 def account(execution: Execution, limits: RunLimits, status: Status, message: str) -> dict[str, Any]:
@@ -69,6 +77,13 @@ def explain(execution: Execution, status: Status) -> str:
 def text(value: Any) -> str:
     """A text of a hostile process as one that can be sent on; empty for anything else."""
     return value.encode(errors="replace").decode()[:1_000] if type(value) is str else ""
+
+
+def shown(value: Any) -> str:
+    """A value in a message, cut where it gets long."""
+    start = value[:_SHOWN_CHARACTERS] if isinstance(value, str | list) else value
+    whole = json.dumps(start) if isinstance(start, dict) else repr(start)
+    return whole if len(whole) <= _SHOWN_CHARACTERS else whole[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _signal_name(number: int) -> str:

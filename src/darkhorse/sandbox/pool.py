@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -38,6 +39,7 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
 }  # fmt: skip
 _START_S = 30.0
+_HANGING_UP_S = 0.2
 _GRACE_S = 10.0  # beyond a run's wall time before its fork server counts as hung
 
 
@@ -108,7 +110,8 @@ class Execution:
         out_of_memory: whether the kernel killed it for memory.
         stdout, stderr: bytes written, up to one more than the output limit.
         claim: what the harness wrote last (a claim of the program); None if it wrote nothing.
-        claim_overflow: whether it wrote more than is read.
+        claim_bytes: how much it wrote in all.
+        claim_overflow: whether that is more than is read.
         verdict: what the testing process found; None without one, or if it came to no end.
         files: the fetched ones.
         series: executions of a series' first inputs; those of the others are missing.
@@ -123,6 +126,7 @@ class Execution:
     stdout: bytes = b""
     stderr: bytes = b""
     claim: dict[str, Any] | None = None
+    claim_bytes: int = 0
     claim_overflow: bool = False
     verdict: dict[str, Any] | None = None
     files: dict[str, bytes] = field(default_factory=dict)
@@ -261,6 +265,9 @@ class _Zygote:
             self._control.close()
             self._control = None
         if self._process is not None:
+            if self.layers.get("pid_namespace") != "active":  # then what it runs does not die with it, so it kills that
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_HANGING_UP_S)
             self._process.kill()
             self._process.wait()
             self._process = None
@@ -339,7 +346,13 @@ def _execution(
     overflow = len(written) > RESULT_BYTES
     claim = _last_record(written[:RESULT_BYTES], nonce)
     return Execution(
-        **ended, out_of_memory=out_of_memory, stdout=stdout, stderr=stderr, claim=claim, claim_overflow=overflow
+        **ended,
+        out_of_memory=out_of_memory,
+        stdout=stdout,
+        stderr=stderr,
+        claim=claim,
+        claim_bytes=len(written),
+        claim_overflow=overflow,
     )
 
 
@@ -394,12 +407,10 @@ def _read(fd: int, most: int = 1 << 30) -> bytes:
 
 
 def _last_record(written: bytes, nonce: str) -> dict[str, Any] | None:
-    """The last line that is a record of this run; others are noise a program wrote to the descriptor."""
-    for line in reversed(written.split(b"\n")):
-        try:
-            record = loads(line) if line else None
-        except ValueError:
-            continue
-        if isinstance(record, dict) and record.get("nonce") == nonce:
-            return record
-    return None
+    """The last line, if it is a record of this run; what a program wrote to the descriptor before it is noise."""
+    start = written.rfind(b"\n", 0, -1) + 1
+    try:
+        record = loads(written[start:])
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and record.get("nonce") == nonce else None

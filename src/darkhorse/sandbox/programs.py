@@ -15,7 +15,7 @@ from darkhorse.sandbox.protocol import CompileResult, RunLimits
 
 CACHE_BYTES = 256 << 20
 _COMPILE_LIMITS = RunLimits(wall_s=30.0, cpu_s=30.0, memory_mb=2_048, output_kb=16)
-_ARTIFACT_BYTES = 64 << 20
+_ARTIFACT_BYTES = 64 << 20  # of what a compiler writes
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Compiler:
         output = (execution.stdout + execution.stderr)[: _COMPILE_LIMITS.output_kb * 1024].decode(errors="replace")
         if status == "time_limit":
             output += f"\nThe compiler took longer than {_COMPILE_LIMITS.wall_s:.0f} s."
-        ok = status == "accepted" and bool(execution.files)
+        ok = execution.returncode == 0 and status in ("accepted", "output_limit") and bool(execution.files)
         compiled = CompileResult(ok=ok, output=output, wall_s=execution.wall_s)
         program = Program(source, toolchain, execution.files if ok else {}, compiled)
         self._remember(key, program)

@@ -132,7 +132,8 @@ class Checker(_Message):
     """How an answer is compared with the expected one.
 
     `exact`: every character; `lines`: line by line, trailing white space and trailing empty lines aside; `whitespace`:
-    word by word; `numeric`: word by word, numbers within `absolute` or `relative` of the expected one;
+    word by word; `numeric`: word by word, numbers within `absolute` or `relative` of the expected one, but
+    two whole ones are the same or not;
     `unordered_lines`: as `lines`, in any order; `livecodebench`: that benchmark's rule; `program`: `source` defines
     `check(input, actual, expected)`, which returns True or False and runs in the sandbox too.
     Values of calls are compared as values: `numeric` gives their numbers tolerance, `unordered_lines` frees the order
@@ -173,7 +174,7 @@ class JudgeRequest(_Program):
 
 
 class TestOutcome(RunOutcome):
-    """How one test ended. `value` is what a call returned, where it returned a value of JSON."""
+    """How one test ended. `value` is what a call returned, where that is JSON no longer than `output_kb`."""
 
     value: Any = None
 

@@ -32,7 +32,27 @@ _DENIED = {
     "sethostname": (170, 161), "setdomainname": (171, 162), "syslog": (103, 116), "acct": (163, 89),
     "quotactl": (179, 60), "settimeofday": (164, 170), "clock_settime": (227, 112), "adjtimex": (159, 171),
     "clock_adjtime": (305, 266),
+    "setpriority": (141, 140), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274), "ioprio_set": (251, 30), "migrate_pages": (256, 238), "move_pages": (279, 239),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448),
+    "io_setup": (206, 0), "inotify_init": (253, None), "inotify_init1": (294, 26), "fanotify_init": (300, 262),
+    "sync": (162, 81), "syncfs": (306, 267), "memfd_secret": (447, 447),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
 }  # fmt: skip
+_ON_ITSELF = {"prlimit64": (302, 261), "sched_setaffinity": (203, 122)}
+"""May be called on the caller alone: the same user's other processes are open to them."""
+_PRCTL, _PARENT_DEATH_SIGNAL, _SIGKILL = (157, 167), 1, 9
+_CONTROLS = {
+    # commands that have signals sent, keep others from a file, take the user's pipes or mark a folder
+    "fcntl": ((72, 25), (8, 10, 15, 1024, 1026, 1031)),  # SETOWN, SETSIG, SETOWN_EX, SETLEASE, NOTIFY, SETPIPE_SZ
+    "ioctl": ((16, 29), (0x5412, 0x8901, 0x8902, 0x40086602, 0x401C5820)),  # TIOCSTI, FIOSETOWN, SIOCSPGRP, file flags
+}
+_ATTRIBUTES = {
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None),
+    "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88),
+}  # fmt: skip
+"""Landlock leaves them alone, so that they work on every file of the user, seen or not."""
 _FORKS = {"fork": (57, None), "vfork": (58, None)}
 _MEMORY_FILES = {"memfd_create": (319, 279)}
 _EXECS = {"execve": (59, 221), "execveat": (322, 281)}
@@ -44,7 +64,7 @@ _PID_PLACE = 0x5EC0DE05  # stands for the process's own number in a filter that 
 _X32_BIT = 0x40000000
 
 _LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
-_AT_NUMBER, _AT_ARCHITECTURE, _AT_ARGUMENT_0 = 0, 4, 16
+_AT_NUMBER, _AT_ARCHITECTURE, _AT_ARGUMENT_0, _AT_ARGUMENT_1 = 0, 4, 16, 24
 _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
@@ -52,12 +72,14 @@ _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 @dataclass(frozen=True)
 class Freedom:
     """What a process may do that others may not: start processes (not only threads), execute programs, signal other
-    processes (for those that have a namespace to themselves), make files in memory."""
+    processes (for those that have a namespace to themselves), make files in memory, change modes, owners and times of
+    files (for those that see no file of the server's user)."""
 
     processes: bool = False
     programs: bool = False
     signals: bool = False
     memory_files: bool = False
+    attributes: bool = False
 
 
 class _Program(ctypes.Structure):
@@ -111,11 +133,12 @@ def prepare(freedom: Freedom, within: Freedom | None = None) -> Filter | None:
 
 def _code(column: int, architecture: int, freedom: Freedom, within: Freedom | None) -> bytes:
     deny = _ERRNO | errno.EPERM
-    had = within or Freedom(processes=True, programs=True, signals=True, memory_files=True)
+    had = within or Freedom(processes=True, programs=True, signals=True, memory_files=True, attributes=True)
     denied: dict[str, tuple[int, int | None]] = {**({} if within else _DENIED)}
     denied |= _FORKS if had.processes and not freedom.processes else {}
     denied |= _EXECS if had.programs and not freedom.programs else {}
     denied |= _MEMORY_FILES if had.memory_files and not freedom.memory_files else {}
+    denied |= _ATTRIBUTES if had.attributes and not freedom.attributes else {}
     code = [
         (_LOAD, 0, 0, _AT_ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, architecture),
@@ -131,22 +154,39 @@ def _code(column: int, architecture: int, freedom: Freedom, within: Freedom | No
     # clone3 hides its flags in memory; without it the C library falls back to clone
     code += [(_JUMP_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
     if freedom.processes:
-        code += _only_if(_CLONE[column], (_JUMP_SET, 1, 0, _CLONE_NAMESPACES), deny)
+        code += _only_if(_CLONE[column], (_JUMP_SET, 1, 0, _CLONE_NAMESPACES), deny=deny)
     else:
-        code += _only_if(_CLONE[column], (_JUMP_SET, 0, 1, _CLONE_THREAD), deny)
+        code += _only_if(_CLONE[column], (_JUMP_SET, 0, 1, _CLONE_THREAD), deny=deny)
+    for numbers in _ON_ITSELF.values():
+        code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, 0), (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny=deny)
     if not freedom.signals:
         for numbers in (_KILL, _TGKILL):
-            code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny)
+            code += _only_if(numbers[column], (_JUMP_EQUAL, 0, 1, _PID_PLACE), deny=deny)
+    if within is None:
+        for numbers, commands in _CONTROLS.values():
+            code += [(_JUMP_EQUAL, 0, 2 + 2 * len(commands), numbers[column]), (_LOAD, 0, 0, _AT_ARGUMENT_1)]
+            code += [part for command in commands for part in ((_JUMP_EQUAL, 0, 1, command), (_RETURN, 0, 0, deny))]
+            code.append((_RETURN, 0, 0, _ALLOW))
+        # to die with its parent a process may ask for, not to outlive it
+        code += [
+            (_JUMP_EQUAL, 0, 6, _PRCTL[column]),
+            (_LOAD, 0, 0, _AT_ARGUMENT_0),
+            (_JUMP_EQUAL, 1, 0, _PARENT_DEATH_SIGNAL),
+            (_RETURN, 0, 0, _ALLOW),
+            (_LOAD, 0, 0, _AT_ARGUMENT_1),
+            (_JUMP_EQUAL, 1, 0, _SIGKILL),
+            (_RETURN, 0, 0, deny),
+        ]
     code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("HBBI", *instruction) for instruction in code)
 
 
-def _only_if(number: int, test: tuple[int, int, int, int], deny: int) -> list[tuple[int, int, int, int]]:
-    """Allow call `number` only if its first argument passes `test`."""
+def _only_if(number: int, *tests: tuple[int, int, int, int], deny: int) -> list[tuple[int, int, int, int]]:
+    """Allow call `number` only if its first argument passes one of the tests (each jumps over one instruction)."""
+    passed = [instruction for test in tests for instruction in (test, (_RETURN, 0, 0, _ALLOW))]
     return [
-        (_JUMP_EQUAL, 0, 4, number),
+        (_JUMP_EQUAL, 0, len(passed) + 2, number),
         (_LOAD, 0, 0, _AT_ARGUMENT_0),
-        test,
-        (_RETURN, 0, 0, _ALLOW),
+        *passed,
         (_RETURN, 0, 0, deny),
     ]

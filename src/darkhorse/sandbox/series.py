@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from darkhorse.sandbox import harness
+from darkhorse.sandbox import harness, isolation
 
 INPUTS_FD = 4
 RESULT_BYTES = 4 << 20  # of what the harness wrote in one child
@@ -98,6 +98,7 @@ def _fork(request: dict[str, Any], place: list[int], files: list[int], confine: 
         return pid
     status = 1
     try:
+        isolation.follow_parent()
         # read here, so that no child carries another's input in its memory
         offset, length = place
         item = json.loads(os.pread(INPUTS_FD, length, offset))

@@ -94,6 +94,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "set": setattr,
     "item": lambda value, key: value[key],
     "set_item": lambda value, key, item: value.__setitem__(key, item),
+    "truth": bool,
     "length": len,
     "iterate": iter,
     "str": str,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import collections
 import importlib
 import sys
 import types
@@ -21,6 +22,9 @@ from darkhorse.sandbox.values import Codec, Unserialisable
 
 FILENAME = "<test>"
 _MESSAGE_CHARACTERS = 500
+_STOPS = (StopIteration, StopAsyncIteration)
+_TOLD = ("__name__", "__qualname__", "__annotations__")
+"""Special attributes of the program's objects. With others it could direct what libraries do in the test's process."""
 _FAILURES = {"memory": "memory_limit", "compile": "compile_error"}
 
 
@@ -49,7 +53,9 @@ def run(code: str, names: list[str]) -> dict[str, str]:
         module = types.ModuleType("test")
         sys.modules["test"] = module
         bridge = _Bridge(module.__dict__)
-        module.__dict__.update(bridge.names(_foreign_names(tree, names)))
+        module.__dict__.update(_modules(tree, names))
+        foreign = [name for name in _foreign_names(tree, names) if name not in module.__dict__]
+        module.__dict__.update(bridge.names(foreign))
         exec(compile(tree, FILENAME, "exec", dont_inherit=True), module.__dict__)
     except (ProgramEnded, channel.ChannelClosed) as error:
         return {"status": "ended", "message": str(error)}
@@ -104,6 +110,35 @@ def _foreign_names(tree: ast.AST, wanted: list[str]) -> list[str]:
     return sorted(name for name in used - bound if name in wanted or not hasattr(builtins, name))
 
 
+def _modules(tree: ast.AST, wanted: list[str]) -> dict[str, types.ModuleType]:
+    """The modules of the standard library that a test uses without importing them: it only takes what they have. They
+    are not for the program to define, except the `wanted` ones.
+    """
+    taken: dict[str, set[str]] = {}
+    owners = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            taken.setdefault(node.value.id, set()).add(node.attr)
+            owners.add(node.value)
+    alone = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in owners}
+    found = {name: _imported(name) for name in _foreign_names(tree, []) if name in taken.keys() - alone - set(wanted)}
+    return {
+        name: module
+        for name, module in found.items()
+        if module is not None and all(hasattr(module, attribute) for attribute in taken[name])
+    }
+
+
+def _imported(name: Any) -> types.ModuleType | None:
+    """A module of the standard library; None if this is not the name of one, or it does not work here."""
+    if not isinstance(name, str) or name.partition(".")[0] not in sys.stdlib_module_names:
+        return None
+    try:
+        return importlib.import_module(name)
+    except Exception:
+        return None
+
+
 class _Bridge:
     """Asks the program's process, and turns what comes back into values."""
 
@@ -113,20 +148,20 @@ class _Bridge:
 
     def names(self, names: list[str]) -> dict[str, Any]:
         """The program's globals of these names; modules of the standard library are imported here instead."""
-        known = self.ask({"op": "names", "names": names})
+        known = self.ask({"op": "names", "names": names}).get("ok")
         found: dict[str, Any] = {}
         for name in names:
             entry = known.get(name) if isinstance(known, dict) else None
             if isinstance(entry, dict) and "value" in entry:
                 found[name] = self._decode(entry["value"])
             else:
-                module = entry.get("module") if isinstance(entry, dict) else name
-                if isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names:
-                    found[name] = importlib.import_module(module)
+                module = _imported(entry.get("module") if isinstance(entry, dict) else name)
+                if module is not None:
+                    found[name] = module
         return found
 
-    def ask(self, request: dict[str, Any]) -> Any:
-        """The raw answer to a request.
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a request, as it came.
 
         Raises:
             ProgramEnded: if the program's process is gone.
@@ -139,15 +174,15 @@ class _Bridge:
             raise ProgramEnded(str(error)) from error
         if "raised" in answer:
             raise _exception(answer["raised"])
-        if answer.get("stop") is True:
-            raise StopIteration
-        self._changed = answer.get("changed")
-        return answer.get("ok")
+        return answer
 
     def operate(self, operation: str, remote: Remote, *args: Any) -> Any:
         """The value of an operation on an object of the program's."""
         number = object.__getattribute__(remote, "_number")
-        return self._decode(self.ask({"op": operation, "ref": number, "args": [*map(self._encode, args)]}))
+        answer = self.ask({"op": operation, "ref": number, "args": [*map(self._encode, args)]})
+        if operation == "next" and answer.get("stop") is True:
+            raise StopIteration
+        return self._decode(answer.get("ok"))
 
     def call(self, remote: Remote, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function or class of the program's; what it does to lists, dicts and sets is done to ours."""
@@ -157,9 +192,10 @@ class _Bridge:
             "args": [self._encode(value) for value in args],
             "kwargs": {name: self._encode(value) for name, value in kwargs.items()},
         }
-        value = self._decode(self.ask(request))
+        answer = self.ask(request)
+        value = self._decode(answer.get("ok"))
         ours = [*args, *kwargs.values()]
-        for index, content in (self._changed or {}).items():
+        for index, content in (answer.get("changed") or {}).items():
             _overwrite(ours[int(index)], self._decode(content))
         return value
 
@@ -196,6 +232,8 @@ class Remote:
         return _bridge(self).call(self, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in _TOLD:
+            raise AttributeError(name)
         return _bridge(self).operate("attribute", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -206,6 +244,9 @@ class Remote:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         _bridge(self).operate("set_item", self, key, value)
+
+    def __bool__(self) -> bool:
+        return _bridge(self).operate("truth", self) is True
 
     def __len__(self) -> int:
         return int(_bridge(self).operate("length", self))
@@ -249,8 +290,8 @@ def _exception(raised: Any) -> BaseException:
     """What the program raised, so that a test which expects that exception can catch it."""
     name, base, message = (str(raised.get(key, "")) for key in ("type", "builtin", "message"))
     kind = getattr(builtins, base, None)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        kind = RuntimeError  # a program's SystemExit must not end the test
+    if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, _STOPS):
+        kind = RuntimeError  # a program's SystemExit must not end the test, nor its StopIteration a `map` within
     try:
         error: BaseException = type(name, (kind,), {"remote": True})(message)
     except Exception:
@@ -262,6 +303,9 @@ def _overwrite(ours: Any, theirs: Any) -> None:
     """Make a mutable argument what the program has made of its copy."""
     if isinstance(ours, list) and isinstance(theirs, list):
         ours[:] = theirs
+    elif isinstance(ours, collections.deque) and isinstance(theirs, collections.deque):
+        ours.clear()
+        ours.extend(theirs)
     elif isinstance(ours, set | dict) and isinstance(theirs, set | dict):
         ours.clear()
         ours.update(theirs)

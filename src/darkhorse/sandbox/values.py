@@ -33,7 +33,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     """A copy of `value` built of exact `None`, bool, int, float, str, list and dict objects.
 
     Tuples become lists, dicts of `collections` plain ones, and keys that are numbers, bools or None strings, as in
-    `json.dumps`. Other subclasses are refused: one with its own `__eq__` could equal anything.
+    `json.dumps`; numbers and arrays of NumPy what they hold. Other subclasses are refused: one with its own `__eq__`
+    could equal anything.
 
     Raises:
         Unserialisable: for any other type, NaN and infinities, oversized integers, lone surrogates, too deep nesting.
@@ -57,6 +58,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         if len(copy) != len(value):
             raise Unserialisable("two keys of the dict are equal as text")
         return copy
+    if getattr(kind, "__module__", None) == "numpy":
+        return plain(value.tolist(), depth + 1)
     raise Unserialisable(f"a value of type {kind.__name__} is not JSON")
 
 
@@ -81,6 +84,10 @@ class Codec:
         classes: dict[str, Any] | None = None,
     ) -> None:
         self._keep, self._find, self._classes = keep, find, {} if classes is None else classes
+
+    def _class(self, name: str) -> Any:
+        found = self._classes.get(name)
+        return found if isinstance(found, type) else None
 
     def encode(self, value: Any, depth: int = 0) -> Any:
         """The JSON value that stands for `value`.
@@ -156,9 +163,9 @@ class Codec:
                 return collections.OrderedDict(pairs)
             return collections.Counter(dict(pairs)) if name == "Counter" else dict(pairs)
         if name == "ListNode":
-            return linked_list(self.decode(content), self._classes.get("ListNode"))
+            return linked_list(self.decode(content), self._class("ListNode"))
         if name == "TreeNode":
-            return tree(self.decode(content), self._classes.get("TreeNode"))
+            return tree(self.decode(content), self._class("TreeNode"))
         raise Unserialisable(f"there is no kind of value named {name!r}")
 
     def _encode_all(self, values: Iterable[Any], depth: int) -> list[Any]:

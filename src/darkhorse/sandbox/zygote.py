@@ -23,7 +23,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from darkhorse.sandbox import archive, channel, harness, isolation, namespaces, seccomp, series
@@ -35,7 +35,6 @@ _WARM = (
     "string", "struct", "textwrap", "time", "traceback", "typing",
 )  # fmt: skip
 """What programs import most; not `threading`, whose handler after a fork would cost every run a third of its time."""
-_SERIES = Freedom(processes=True, signals=True, memory_files=True)
 _MAX_FD = 1024
 _POLL_S = 0.005
 _MESSAGE_BYTES = 1 << 17
@@ -116,7 +115,11 @@ class _ForkServer:
         whose = "other_user" if uid is not None else "user_namespace"
         report["identity"] = report.get(whose, "absent")
         self._active = frozenset(layer for layer, state in report.items() if state == "active")
-        self._narrower = seccomp.prepare(Freedom(), within=_SERIES) if "seccomp" in self._active else None
+        hides_files = uid is not None or report["private_root"] == "active"  # those of the server's user
+        self._freedom = Freedom(attributes=hides_files)
+        self._series = replace(self._freedom, processes=True, signals=True, memory_files=True)
+        narrower = seccomp.prepare(self._freedom, within=self._series)
+        self._narrower = narrower if "seccomp" in self._active else None
         self._alone = os.getpid() == 1
 
     def _settle(self, folder: str, readable: tuple[str, ...], uid: int | None) -> isolation.Places:
@@ -166,12 +169,10 @@ class _ForkServer:
             self._control.sendall(json.dumps(answer).encode())
 
     def _run(self, job: Job, fds: dict[str, int]) -> dict[str, Any]:
-        freedom = Freedom(job.processes, job.command is not None, job.processes and self._alone)
-        if job.series:
-            freedom = _SERIES
+        freedom = self._series if job.series else self._freedom
+        if job.command is not None:
+            freedom = replace(freedom, processes=job.processes, programs=True, signals=job.processes and self._alone)
         self._confinement.prepare(freedom)
-        if "program" in fds:
-            archive.write_all(self._places.program, archive.unpack(_content(fds["program"])), 0o555)
         ready, report = os.pipe()
         ours, theirs = socket.socketpair() if "test" in fds else (None, None)
         pid = self._fork(report, lambda: self._begin(job, fds, report, freedom, ours))
@@ -188,9 +189,7 @@ class _ForkServer:
         wall_s = time.monotonic() - started
         status, cpu_s, memory_mb = self._reap_all(pid, tester)
         if "fetched" in fds:
-            found = archive.read_some(self._places.scratch, job.fetch)
-            with open(fds["fetched"], "wb", closefd=False) as file:
-                file.write(archive.pack(found))
+            self._fetch(job.fetch, fds["fetched"])
         return {
             "problem": problem,
             "returncode": os.waitstatus_to_exitcode(status),
@@ -199,6 +198,20 @@ class _ForkServer:
             "cpu_s": cpu_s,
             "memory_mb": memory_mb,
         }
+
+    def _fetch(self, names: list[str], target: int) -> None:
+        """Read files of the scratch folder, in a child: this process shall remember nothing of a run."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                found = archive.pack(archive.read_some(self._places.scratch, names))
+                with open(target, "wb", closefd=False) as file:
+                    file.write(found)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        if os.waitpid(pid, 0)[1]:  # out of memory, or a folder that nobody may enter
+            os.ftruncate(target, 0)
 
     def _fork(self, report: int, begin: Callable[[], int]) -> int:
         """Fork a child that ends with what `begin` returns, or says in `report` why it could not begin."""
@@ -217,6 +230,8 @@ class _ForkServer:
         files = archive.unpack(_content(fds["files"])) if "files" in fds else {}
         last = fds.get("inputs") if link is None else link.fileno()
         self._arrange([fds.get(name) for name in ("stdin", "stdout", "stderr", "results")], last)
+        if "program" in fds:
+            archive.write_all(self._places.program, archive.unpack(_content(fds["program"])), 0o555)
         self._confine(isolation.Limits(**job.limits), freedom)
         archive.write_all(self._places.scratch, files, 0o644)
         os.write(report, b"y")
@@ -237,7 +252,7 @@ class _ForkServer:
     def _begin_test(self, job: Job, fds: dict[str, int], report: int, link: socket.socket) -> int:
         request = json.loads(_content(fds["test"]))
         self._arrange([None, None, None, fds["verdict"]], link.fileno())
-        self._confine(isolation.Limits(**job.limits), Freedom(), tester=True)
+        self._confine(isolation.Limits(**job.limits), self._freedom, tester=True)
         os.write(report, b"y")
         os.closerange(channel.CHANNEL_FD + 1, _MAX_FD)
         return harness.run(request)

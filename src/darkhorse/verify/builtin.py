@@ -1,5 +1,37 @@
 """Importing this module registers every verifier Darkhorse brings."""
 
-from darkhorse.verify import answers, code, functions, instructions, math, preference, reasoning_gym, worlds
+from darkhorse.verify import (
+    answers,
+    bfcl,
+    code,
+    countdown,
+    functions,
+    instructions,
+    json_schema,
+    knights_knaves,
+    listing,
+    math,
+    preference,
+    reasoning_gym,
+    table,
+    worlds,
+    zebra,
+)
 
-__all__ = ["answers", "code", "functions", "instructions", "math", "preference", "reasoning_gym", "worlds"]
+__all__ = [
+    "answers",
+    "bfcl",
+    "code",
+    "countdown",
+    "functions",
+    "instructions",
+    "json_schema",
+    "knights_knaves",
+    "listing",
+    "math",
+    "preference",
+    "reasoning_gym",
+    "table",
+    "worlds",
+    "zebra",
+]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from darkhorse.chat.reasoning import Response
 from darkhorse.sandbox.client import SandboxClient, SandboxUnavailable
+from darkhorse.sandbox.outcomes import shown
 from darkhorse.sandbox.protocol import (
     MAX_SOURCE_CHARACTERS,
     AssertTest,
@@ -29,7 +30,6 @@ _FENCES: dict[str, Language] = {
     "javascript": "javascript", "js": "javascript", "node": "javascript", "bash": "bash", "sh": "bash",
     "shell": "bash", "rust": "rust", "rs": "rust", "go": "go", "golang": "go", "java": "java",
 }  # fmt: skip
-_SHOWN_CHARACTERS = 120
 
 
 class TruthCall(BaseModel):
@@ -177,10 +177,10 @@ async def _judge(sandbox: SandboxClient, request: JudgeRequest, scoring: str) ->
 
 def _subject(test: StdinTest | CallTest | AssertTest) -> str:
     if isinstance(test, StdinTest):
-        return f"on input {_show(test.stdin)} the program"
+        return f"on input {shown(test.stdin)} the program"
     if isinstance(test, CallTest):
-        return f"{test.function}({', '.join(_show(value) for value in test.args)})"
-    return f"the test {_show(test.code.strip())}"
+        return f"{test.function}({', '.join(shown(value) for value in test.args)})"
+    return f"the test {shown(test.code.strip())}"
 
 
 def _verb(outcome: TestOutcome) -> str:
@@ -189,11 +189,6 @@ def _verb(outcome: TestOutcome) -> str:
     if outcome.status == "memory_limit":
         return "ran out of memory"
     return f"failed: {outcome.message}"
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _encodes(text: str) -> bool:

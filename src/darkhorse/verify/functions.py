@@ -11,6 +11,7 @@ from darkhorse.chat.reasoning import Response
 from darkhorse.chat.tool_calls import MalformedCall, ToolCall, parse_tool_calls
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message
+from darkhorse.verify.matching import perfect_matching
 from darkhorse.verify.math.extraction import last_boxed
 from darkhorse.verify.registry import Context, register
 from darkhorse.verify.truths import folded, read_truth, same_value
@@ -70,11 +71,11 @@ async def function_call(task: Task, response: Response, context: Context) -> Ver
     try:
         blocks = parse_tool_calls(response.answer)
     except ValueError as error:  # an integer with thousands of digits
-        return Scored(0.0, f"A tool call cannot be read: {error}.")
+        return Scored(0.0, f"A tool call cannot be read: {error}.", kind="unparseable_prediction")
     calls = [block for block in blocks if isinstance(block, ToolCall)]
     broken = next((block for block in blocks if isinstance(block, MalformedCall)), None)
     if broken is not None:
-        return Scored(0.0, f"A tool call is malformed: {broken.error}.")
+        return Scored(0.0, f"A tool call is malformed: {broken.error}.", kind="unparseable_prediction")
     if not truth.calls:
         return _declined(response.answer, calls)
     if len(calls) != len(truth.calls):
@@ -96,7 +97,7 @@ async def tool_answer(task: Task, response: Response, context: Context) -> Verdi
         return Scored(0.0, reason, detail)
     boxed = last_boxed(response.answer)
     if boxed is None:
-        return Scored(0.0, "The answer has no \\boxed{}.", detail)
+        return Scored(0.0, "The answer has no \\boxed{}.", detail, "no_answer")
     number = boxed.replace("{,}", "").replace("\\,", "").replace(",", "").strip(" $")
     if not _INTEGER.fullmatch(number):
         return Scored(0.0, f"The boxed answer {boxed[:60]!r} is not a whole number.", detail)
@@ -121,12 +122,7 @@ def _declined(answer: str, calls: list[ToolCall]) -> Scored:
 
 def _assignable(wanted: list[ExpectedCall], found: list[ToolCall]) -> bool:
     """Whether the calls can be matched one to one."""
-    if not wanted:
-        return not found
-    return any(
-        _mismatch(wanted[0], call) is None and _assignable(wanted[1:], found[:place] + found[place + 1 :])
-        for place, call in enumerate(found)
-    )
+    return perfect_matching([[_mismatch(expected, call) is None for call in found] for expected in wanted]) is not None
 
 
 def _first_mismatch(wanted: list[ExpectedCall], found: list[ToolCall]) -> str:

@@ -10,6 +10,7 @@ from darkhorse.chat.reasoning import THINK_CLOSE, THINK_OPEN, Response
 from darkhorse.errors import UserError, did_you_mean
 from darkhorse.sandbox.protocol import RunLimits
 from darkhorse.tasks.task import Task
+from darkhorse.verify import plugins
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
 if TYPE_CHECKING:
@@ -23,10 +24,29 @@ class Context:
     Attributes:
         sandbox: client of the code-execution server; None when the recipe starts none.
         limits: of programs whose task sets none.
+        rewards: whether verdicts train a policy. Verifiers then default to their strict reading of an answer, and
+            refuse to imitate laxer graders.
     """
 
     sandbox: SandboxClient | None = None
     limits: RunLimits = field(default_factory=RunLimits)
+    rewards: bool = False
+
+    def refuse_imitation(self, task: Task, field: str) -> None:
+        """Refuse to judge as a published grader does, flaws included, where verdicts train a policy.
+
+        Args:
+            task: whose truth asks for it.
+            field: of the truth, as a person would write it.
+
+        Raises:
+            UserError: if verdicts are rewards.
+        """
+        if self.rewards:
+            raise UserError(
+                f"The truth of task '{task.id}' says {field}, a published grader too lax for a reward.",
+                "Leave it out here, and use it for evaluations only.",
+            )
 
 
 Verifier = Callable[[Task, Response, Context], Awaitable[Verdict]]
@@ -51,19 +71,20 @@ def register(name: str) -> Callable[[Verifier], Verifier]:
 
 
 def names() -> list[str]:
-    """All registered verifier names, sorted."""
-    return sorted(_VERIFIERS)
+    """All verifier names, registered or offered by a plug-in, sorted."""
+    return sorted({*_VERIFIERS, *plugins.names()})
 
 
 def get(name: str) -> Verifier:
-    """The verifier called `name`.
+    """The verifier called `name`, registered or offered by a plug-in.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or if a plug-in that offers it is broken or takes a name that is taken.
     """
-    if name not in _VERIFIERS:
-        raise UserError(f"There is no verifier named '{name}'.", did_you_mean(name, _VERIFIERS))
-    return _VERIFIERS[name]
+    verifier: Verifier | None = plugins.load(name, _VERIFIERS.get(name))
+    if verifier is None:
+        raise UserError(f"There is no verifier named '{name}'.", did_you_mean(name, names()))
+    return verifier
 
 
 async def judge(task: Task, response: Response, context: Context) -> Verdict:

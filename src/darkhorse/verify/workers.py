@@ -81,19 +81,43 @@ class WorkerPool:
         self._live: set[_Worker] = set()
         self._finalizer = weakref.finalize(self, _kill_all, self._live)
 
-    async def submit(self, payload: Any) -> Any:
+    async def submit(self, payload: Any, timeout_s: float | None = None) -> Any:
         """The function's result for `payload`.
 
+        Args:
+            payload: a JSON-serialisable value.
+            timeout_s: limit of this call; the pool's by default.
+
         Raises:
-            WorkerTimeout: the call took longer than `timeout_s`.
+            WorkerTimeout: the call took longer than its limit.
             WorkerDied: the process ended during the call.
             WorkerRaised: the function raised.
         """
+        return await asyncio.get_running_loop().run_in_executor(self._executor(), self._call, payload, timeout_s)
+
+    async def ready(self) -> None:
+        """Start every process and wait until each can answer at once; harmless when repeated.
+
+        Raises:
+            WorkerDied: if one cannot be started.
+        """
+
+        def start() -> None:
+            while len(self._live) < self.workers:
+                self._idle.put(self._start())
+            waiting = [self._idle.get() for _ in range(self._idle.qsize())]
+            for worker in waiting:
+                worker.wait_until_ready()
+                self._idle.put(worker)
+
+        await asyncio.get_running_loop().run_in_executor(self._executor(), start)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        """The pool's threads. Processes are started by these only: they die with the thread that started them."""
         with self._lock:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="darkhorse-worker")
-            threads = self._threads
-        return await asyncio.get_running_loop().run_in_executor(threads, self._call, payload)
+            return self._threads
 
     def close(self) -> None:
         """Kill and reap every process; the pool starts afresh if it is used again."""
@@ -105,13 +129,13 @@ class WorkerPool:
         _kill_all(self._live)
         self._idle = queue.SimpleQueue()
 
-    def _call(self, payload: Any) -> Any:
+    def _call(self, payload: Any, timeout_s: float | None) -> Any:
         try:
             worker = self._idle.get_nowait()
         except queue.Empty:
             worker = self._start()
         try:
-            result = worker.call(payload, self.timeout_s)
+            result = worker.call(payload, self.timeout_s if timeout_s is None else timeout_s)
         except WorkerRaised:
             self._idle.put(worker)
             raise
@@ -147,10 +171,13 @@ class _Worker:
         self.ready = False
 
     def call(self, payload: Any, limit_s: float) -> Any:
+        self.wait_until_ready()
+        return self._exchange(payload, limit_s)
+
+    def wait_until_ready(self) -> None:
         if not self.ready:
             self._exchange(None, STARTUP_LIMIT_S)
             self.ready = True
-        return self._exchange(payload, limit_s)
 
     def _exchange(self, payload: Any, limit_s: float) -> Any:
         """Send (unless None) and await a reply; a timer kills the process, which ends any blocked read or write."""

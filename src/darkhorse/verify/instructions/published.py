@@ -115,19 +115,21 @@ def accuracies(outcomes: Iterable[Sequence[bool]]) -> Accuracies:
 @register("ifeval")
 async def ifeval(task: Task, response: Response, context: Context) -> Verdict:
     """1 if the answer follows every instruction of an IFEval row; `detail` lists each."""
-    return _verdict(IFEVAL, task, response)
+    return _verdict(IFEVAL, task, response, context)
 
 
 @register("ifbench")
 async def ifbench(task: Task, response: Response, context: Context) -> Verdict:
     """1 if the answer follows every instruction of an IFBench row; `detail` lists each."""
-    return _verdict(IFBENCH, task, response)
+    return _verdict(IFBENCH, task, response, context)
 
 
-def _verdict(instructions: Mapping[str, Instruction[Any]], task: Task, response: Response) -> Verdict:
+def _verdict(instructions: Mapping[str, Instruction[Any]], task: Task, response: Response, context: Context) -> Verdict:
     truth = read_truth(task, _TRUTH)
     if isinstance(truth, Abstained):
         return truth
+    if truth.mode == "compat":
+        context.refuse_imitation(task, "mode = 'compat'")
     try:
         checks = bind(instructions, truth.instruction_id_list, truth.kwargs, truth.mode, _prompt(task))
     except ValueError as error:

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from typing import Any
-
-import sympy
 
 from darkhorse.verify.math import building
+from darkhorse.verify.math.building import Builder, scalar, symbol
 from darkhorse.verify.math.lexer import FUNCTIONS, Token
-from darkhorse.verify.math.values import Table, Unreadable, Value
+from darkhorse.verify.math.tree import Collection, Expr, NumberSet, Table, Unreadable, Value
 
 _GREEK_NAMES = (
     r"\alpha \beta \gamma \delta \epsilon \varepsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi "
     r"\rho \sigma \tau \phi \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Sigma \Phi \Psi \Omega "
-    r"\ell \ldots \hbar"
+    r"\ell \ldots \hbar \aleph \top"
 )
 _GREEK = frozenset(_GREEK_NAMES.split())
-_ACCUMULATORS = (r"\int", r"\sum", r"\prod")
-_ATOM_COMMANDS = frozenset((r"\frac", r"\binom", r"\lfloor", r"\lceil", *_ACCUMULATORS))
-_SETS: dict[str, Any] = {"R": sympy.S.Reals, "Z": sympy.S.Integers, "N": sympy.S.Naturals, "Q": sympy.S.Rationals}
-_MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix")
+_ACCUMULATORS = {r"\int": "integral", r"\sum": "sum", r"\prod": "product"}
+_ATOM_COMMANDS = frozenset((r"\frac", r"\binom", r"\lfloor", r"\lceil", r"\lim", *_ACCUMULATORS))
+_MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array")
+_DIGITS_OVER_DIGITS = re.compile(r"(?:\{(\d{1,9})\}|(\d)(?!\d*\}))(?:\{(\d{1,9})\}|(\d))")
+_PAIR = re.compile(r"\((\d{1,4}),(\d{1,4})\)")
+_RECURRING = re.compile(r"(\d*\.\d{0,6}?)(\d{1,6}?)\2{2,40}")
+_EMPTY = Collection("{", "}", ())
 
 
 class Atoms(ABC):
     """Token cursor and atom productions; the grammar above them is the subclass's."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], build: Builder) -> None:
         self.tokens = tokens
+        self.build = build
         self.position = 0
         self.depth = 0
         self.sign = 1
         self.sign_used = False
+        self.branches = 0
+        self.indices: list[str] = []  # letters that sums and products around the cursor count with
         self.inside_bars = 0
 
     @abstractmethod
@@ -140,37 +145,52 @@ class Atoms(ABC):
             self.tokens[self.position : self.position + 1] = [Token("number", digits[0]), Token("number", digits[1:])]
         return self.atom()
 
-    def number(self) -> Any:
+    def number(self) -> Expr:
         """A number: plain, repeating (`0.\\overline{3}`), mixed (`3\\frac12`, `3 1/2`) or in a base (`204_5`)."""
         digits = self.next().text
-        if self.peek() == r"\overline" and "." in digits:
+        if self.peek() in (r"\overline", r"\dot") and "." in digits:
             self.next()
             self.expect("{")
             period = self.next().text
             self.expect("}")
             if not period.isdigit() or len(period) > 50:
                 raise Unreadable("a period that is no digits")
-            return building.repeating(digits, period)
+            return self.build.repeating(digits, period)
+        if "." in digits and self.take(r"\ldots"):
+            recurring = _RECURRING.fullmatch(digits)
+            return self.build.repeating(*recurring.groups()) if recurring else self.build.decimal(digits)
         if self.take("_"):
-            return sympy.Symbol(f"{digits} in base {self.subscript()}")  # equal only when written alike
-        value = building.decimal(digits)
+            return symbol(f"{digits} in base {self.subscript()}")  # equal only when written alike
+        value = self.build.decimal(digits)
         if digits.isdigit() and self.peek() == r"\frac":
-            start = self.position
-            fraction = self.command()
-            if fraction.is_Rational and 0 < fraction < 1:
-                return value + fraction
-            self.position = start
+            proper = self._proper_fraction()
+            if proper is not None:
+                return self.build.add(value, proper)
         elif digits.isdigit() and self.kind() == "number" and self.peek(1) == "/" and self.kind(2) == "number":
-            numerator = building.decimal(self.next().text)
+            numerator = self.build.decimal(self.next().text)
             self.next()
-            return value + building.divide(numerator, building.decimal(self.next().text))
+            return self.build.add(value, self.build.divide(numerator, self.build.decimal(self.next().text)))
         return value
 
-    def symbol(self) -> Any:
+    def _proper_fraction(self) -> Expr | None:
+        r"""The fraction of a mixed number, consumed; None if what follows is no fraction of digits below one."""
+        written = "".join(token.text for token in self.tokens[self.position + 1 : self.position + 7])
+        match = _DIGITS_OVER_DIGITS.match(written)
+        if match is None:
+            return None
+        numerator, denominator = (int(part) for part in match.groups() if part is not None)
+        if not 0 < numerator < denominator:
+            return None
+        self.next()
+        self.argument()
+        self.argument()
+        return self.build.divide(building.number(numerator), building.number(denominator))
+
+    def symbol(self) -> Expr:
         r"""A variable with subscript and primes; `e`, `i`; `f(x)` as one opaque symbol; `C_5^2` as a binomial."""
         name = self.next().text
-        if name in ("e", "i") and self.peek() not in ("_", "'"):
-            return sympy.E if name == "e" else sympy.I
+        if name in ("e", "i") and name not in self.indices and self.peek() not in ("_", "'"):
+            return building.E if name == "e" else building.IMAGINARY
         if self.peek() == "_":
             self.next()
             subscript = self.subscript()
@@ -178,13 +198,31 @@ class Atoms(ABC):
                 upper = self.peek(2) if self.peek(1) == "{" else self.peek(1)
                 if upper.isdigit() and int(upper[:6]) <= int(subscript[:6]):
                     self.next()
-                    return building.binomial(building.decimal(subscript), self.exponent())
+                    return self.build.binomial(self.build.decimal(subscript), scalar(self.exponent()))
             name = f"{name}_{{{subscript}}}"
         while self.take("'"):
             name += "'"
-        if name[0] in "fgh" and self.peek() == "(":
-            return sympy.Symbol(f"{name}({sympy.sstr(self.bracket())})")
-        return sympy.Symbol(name)
+        if self.peek() == "(" and (name[0] in "fgh" or (name[0].isupper() and self._names_arguments())):
+            start = self.position
+            self.bracket()
+            inside = "".join(token.text for token in self.tokens[start : self.position])
+            if name == "C" and (pair := _PAIR.fullmatch(inside)) and int(pair[1]) >= int(pair[2]):
+                return self.build.binomial(building.number(int(pair[1])), building.number(int(pair[2])))
+            return symbol(f"{name}{inside}")
+        return symbol(name)
+
+    def _names_arguments(self) -> bool:
+        """Whether the bracket at the cursor holds several things, as in `F(1, 2)`, or ends an answer, as in `P(x)`."""
+        if self.kind(1) in ("letter", "number") and self.peek(2) == ")":
+            return self.peek(3) in ("", "=", "<", ">", ",", ";")
+        depth = 0
+        for token in self.tokens[self.position :]:
+            depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token.text, 0)
+            if depth <= 0:
+                return False
+            if depth == 1 and token.text == ",":
+                return True
+        return False
 
     def subscript(self) -> str:
         """The text of a subscript, which names rather than computes."""
@@ -198,48 +236,51 @@ class Atoms(ABC):
             parts.append(text)
         return "".join(parts[:-1])
 
-    def name(self) -> Any:
+    def name(self) -> Expr:
         """A constant or a function with its exponent, base and argument."""
         name = self.next().text
         if name == "pi":
-            return sympy.pi
+            return building.PI
         if name not in FUNCTIONS:
-            return sympy.oo
+            return building.INFINITY
         if name == "sqrt":
-            degree = sympy.Integer(2)
+            degree = building.number(2)
             if self.peek() == "[":
                 self.next()
-                degree = self.sum()
+                degree = scalar(self.sum())
                 self.expect("]")
-            return building.root(self.argument(), degree)
-        base = exponent = None
+            whole = self.kind() == "number"  # \sqrt12 is meant as the root of twelve
+            return self.build.root(scalar(self.number() if whole else self.argument()), degree)
+        base: Expr | None = None
+        exponent: Expr | None = None
         while self.peek() in ("_", "^"):
             if self.next().text == "^":
-                exponent = self.exponent()
+                exponent = scalar(self.exponent())
             else:
-                base = self.argument()
-        return building.call(name, self.function_argument(), base, exponent)
+                base = scalar(self.argument())
+        return self.build.call(name, self.function_argument(), base, exponent)
 
     def function_argument(self) -> Value:
         r"""`(x)`, `{x}`, `|x|`, or without brackets the product that follows: `\sin 2x`."""
         if self.peek() in ("(", "["):
             return self.bracket()
-        if self.peek() == "-":
+        negative = False
+        while self.peek() == "-":
             self.next()
-            return -building.scalar(self.function_argument())
+            negative = not negative
         value = self.power()
         while self.starts_factor(in_argument=True):
-            value = building.scalar(value) * building.scalar(self.power())
+            value = self.build.mul(scalar(value), scalar(self.power()))
         if self.peek() == "/" and self.kind(1) == "number":  # \sin\pi/6 is the sine of a sixth of pi
             self.next()
-            value = building.divide(value, self.power())
-        return value
+            value = self.build.divide(scalar(value), scalar(self.power()))
+        return self.build.negate(scalar(value)) if negative else value
 
-    def bars(self) -> Any:
+    def bars(self) -> Expr:
         """`|x|`."""
         self.next()
         self.inside_bars += 1
-        value = building.call("abs", self.sum())
+        value = self.build.call("abs", self.sum())
         self.inside_bars -= 1
         self.expect("|")
         return value
@@ -247,25 +288,53 @@ class Atoms(ABC):
     def command(self) -> Value:
         """A LaTeX command that is no letter and no function."""
         command = self.next().text
+        if command == r"\frac" and (variable := self._derived_by()) is not None:
+            return Expr("derivative", (scalar(self.term()), symbol(variable)))
         if command == r"\frac":
-            numerator = self.argument()
-            return building.divide(numerator, self.argument())
+            numerator = scalar(self.argument())
+            return self.build.divide(numerator, scalar(self.argument()))
         if command == r"\binom":
-            n = self.argument()
-            return building.binomial(n, self.argument())
+            n = scalar(self.argument())
+            return self.build.binomial(n, scalar(self.argument()))
         if command in (r"\lfloor", r"\lceil"):
-            value = building.call("floor" if command == r"\lfloor" else "ceil", self.sum())
+            value = self.build.call("floor" if command == r"\lfloor" else "ceil", self.sum())
             self.expect(command.replace(r"\l", r"\r"))
             return value
         if command in (r"\emptyset", r"\varnothing"):
-            return sympy.S.EmptySet
-        if command == r"\mathbb":
+            return _EMPTY
+        if command in (r"\mathbb", r"\mathfrak"):
             letter = self.group_letter()
-            if letter in _SETS:
-                return _SETS[letter]
+            if command == r"\mathbb" and letter in ("R", "Z", "N", "Q", "C") and self.peek() not in ("_", "^"):
+                return NumberSet(letter)
+            index = f"_{self.subscript()}" if self.take("_") else ""
+            return symbol(f"{command}{letter}{index}")
         if command in _ACCUMULATORS:
             return self.accumulation(command)
+        if command == r"\lim":
+            return self.limit()
+        if command in (
+            r"\overline",
+            r"\angle",
+            r"\triangle",
+            r"\vec",
+            r"\overrightarrow",
+            r"\widehat",
+            r"\hat",
+            r"\bar",
+        ):
+            start = self.position
+            self.argument()
+            inside = "".join(token.text for token in self.tokens[start : self.position])
+            return symbol(f"{command}{inside.strip('{}')}")
         raise Unreadable(f"the command {command[:20]} is not supported")
+
+    def _derived_by(self) -> str | None:
+        r"""The variable of `\frac{d}{dx}`, consumed; None if this is another fraction."""
+        coming = [self.peek(k) for k in range(7)]
+        if coming[:5] != ["{", "d", "}", "{", "d"] or self.kind(5) != "letter" or coming[6] != "}":
+            return None
+        self.position += 7
+        return coming[5]
 
     def group_letter(self) -> str:
         """`{R}` or `R`."""
@@ -275,39 +344,56 @@ class Atoms(ABC):
             self.expect("}")
         return letter
 
-    def accumulation(self, command: str) -> Any:
+    def limit(self) -> Expr:
+        r"""`\lim_{x \to a} f`."""
+        self.expect("_")
+        self.expect("{")
+        variable = self.symbol().name
+        self.expect(r"\to")
+        target = scalar(self.sum())
+        self.expect("}")
+        if variable is None:
+            raise Unreadable("a limit in something that is no variable")
+        return Expr("limit", (scalar(self.term()), symbol(variable), target))
+
+    def accumulation(self, command: str) -> Expr:
         r"""`\int_a^b f dx`, `\sum_{k=a}^b f`, `\prod_{k=a}^b f`."""
         self.expect("_")
-        variable = None
         if command == r"\int":
-            low = self.argument()
+            low = scalar(self.argument())
         else:
             self.expect("{")
-            variable = self.symbol()
+            self.indices.append(self.peek())
+            variable = self.symbol().name
             self.expect("=")
-            low = self.sum()
+            low = scalar(self.sum())
             self.expect("}")
         self.expect("^")
-        high = self.exponent()
-        if command != r"\int":
-            if not isinstance(variable, sympy.Symbol):
-                variable = sympy.Symbol("i")
-            return building.accumulate(command, self.term(), variable, low, high)
+        high = scalar(self.exponent())
+        kind = _ACCUMULATORS[command]
+        if kind != "integral":
+            body = scalar(self.term())
+            self.indices.pop()
+            if variable is None:
+                raise Unreadable("a sum over something that is no variable")
+            return self.build.accumulate(kind, body, variable, low, high)
         differential = self.position
         while not (self.tokens[differential].text == "d" and self.tokens[differential + 1].kind == "letter"):
             differential += 1
             if differential >= len(self.tokens) - 1:
                 raise Unreadable("an integral without its differential")
         self.tokens[differential] = Token("differential", "d")
-        body = sympy.Integer(1) if self.position == differential else self.sum()
+        body = building.ONE if self.position == differential else scalar(self.sum())
         self.expect("d")
-        return building.accumulate(command, body, sympy.Symbol(self.next().text), low, high)
+        return self.build.accumulate(kind, body, self.next().text, low, high)
 
     def matrix(self) -> Table:
         r"""`\begin{pmatrix} a & b \\ c & d \end{pmatrix}`."""
         name = self.next().text[7:-1]
         if name not in _MATRICES:
             raise Unreadable(f"the environment {name[:20]} is not supported")
+        if name == "array" and self.peek() == "{":
+            self.subscript()
         rows: list[list[Value]] = [[]]
         while True:
             rows[-1].append(self.sum())

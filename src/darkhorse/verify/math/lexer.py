@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from darkhorse.verify.math.values import Unreadable
+from darkhorse.verify.math.tree import Unreadable
 
 _FUNCTION_NAMES = (
-    "arcsin arccos arctan asin acos atan sinh cosh tanh sin cos tan cot sec csc ln lg log exp "
-    "sqrt abs floor ceil gcd lcm max min"
+    "arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh cosh tanh coth sin cos tan cot sec csc ln lg log "
+    "exp sqrt abs floor ceil gcd lcm max min"
 )
 FUNCTIONS = tuple(_FUNCTION_NAMES.split())
 CONSTANTS = ("infinity", "infty", "oo", "pi")
@@ -31,6 +31,8 @@ _SAME_AS = {
     r"\{": "{set", r"\}": "set}", r"\le": "<=", r"\ge": ">=", r"\ne": "!=", ":=": "=", r"\equiv": "=", r"\times": "*",
     r"\cdot": "*", r"\ast": "*", r"\div": "/", "**": "^", r"\approx": "~", r"\mid": "|", r"\vert": "|", r"\lvert": "|",
     r"\rvert": "|", r"\backslash": r"\setminus", r"\lbrack": "[", r"\rbrack": "]", r"\colon": ":",
+    r"\rightarrow": r"\to", r"\mod": r"\bmod",
+    r"\gets": "=", r"\implies": ";", r"\Vert": "|", r"\lVert": "|", r"\rVert": "|", r"\|": "|",
 }  # fmt: skip
 
 

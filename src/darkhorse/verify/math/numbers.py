@@ -10,12 +10,21 @@ MAX_DIGITS = 400
 MIN_DIGITS_OF_ROUNDED_ANSWER = 6
 MIN_DIGITS_OF_ROUNDED_GOLD = 3
 
-_UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
+_UNSIGNED = r"(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
 _DECIMAL = re.compile(
     rf"([-+]?)\s*({_UNSIGNED})\s*"
     r"(?:(?:[eE]|(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*)\{?\s*([-+]?\d{1,3})\s*\}?)?"
 )
 _PRODUCT_WITH_E = re.compile(r"[-+]?\d+e-\d")  # `3e-2` is 3e minus 2; `3.0e-2`, `3E-2` and `3e-02` are numbers
+_NUMERAL_NAMES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+NUMERALS = {word: value for value, word in enumerate(_NUMERAL_NAMES.split())}
+NUMERALS |= {word: 10 * tens for tens, word in enumerate(_TENS.split(), 2)}
+_DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,\d{2}|\d+,\d{4,})")  # 1,5 is a list, 1,234 a thousand
+_SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _INTEGER = r"\s*([-+]?\d+)\s*"
 
 
@@ -27,15 +36,26 @@ class Number:
     decimals: int = 0
 
 
-def read_number(text: str) -> Number | None:
+def read_number(text: str, loose: bool = False) -> Number | None:
     """The number a normalised answer is: integer, decimal, scientific, fraction or mixed number; else None.
 
     Numbers of more than `MAX_DIGITS` digits are None too: turning digits into an integer costs quadratic time.
+
+    Args:
+        text: a normalised answer without its unit.
+        loose: whether spellings with a second meaning are read as numbers too, for a text that is compared with a
+            plain number: `1e-3`, `1000,99`, `1 000` and `five`.
     """
     text = text.strip()
     if len(text) > MAX_DIGITS:
         return None
-    if _PRODUCT_WITH_E.fullmatch(text):
+    if loose and text[:1].isalpha() and (written := spelled(text)) is not None:
+        return Number(Fraction(written))
+    if loose and _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    elif loose and _SPACED_THOUSANDS.fullmatch(text):
+        text = text.replace(" ", "")
+    elif not loose and _PRODUCT_WITH_E.fullmatch(text):
         return None
     if match := _DECIMAL.fullmatch(text):
         sign, digits, exponent = match.groups()
@@ -43,6 +63,15 @@ def read_number(text: str) -> Number | None:
         value = Fraction(f"{sign}{'0' if digits.startswith('.') else ''}{digits.rstrip('.')}")
         return Number(value * Fraction(10) ** int(exponent or 0), len(digits.partition(".")[2]))
     return _read_fraction(text)
+
+
+def spelled(text: str) -> int | None:
+    """A whole number below a hundred in words."""
+    tens, _, ones = text.casefold().replace("-", " ").partition(" ")
+    if not ones:
+        return NUMERALS.get(tens)
+    pair = NUMERALS.get(tens, 0), NUMERALS.get(ones, 0)
+    return sum(pair) if pair[0] >= 20 and 0 < pair[1] < 10 else None
 
 
 def _read_fraction(text: str) -> Number | None:

@@ -14,29 +14,43 @@ Nothing is evaluated as code; atoms live in `atoms.py`, size limits in `building
 
 from __future__ import annotations
 
-from typing import Any
-
-import sympy
-
-from darkhorse.verify.math import building
+from darkhorse.verify.math import building, matrices
 from darkhorse.verify.math.atoms import Atoms
+from darkhorse.verify.math.building import Builder, scalar
 from darkhorse.verify.math.lexer import tokenize
-from darkhorse.verify.math.values import Collection, Ratio, Relation, SetOperation, Unreadable, Value
+from darkhorse.verify.math.tree import (
+    Collection,
+    Expr,
+    Ratio,
+    Relation,
+    SetOperation,
+    Table,
+    TooCostly,
+    Unreadable,
+    Value,
+)
 
 MAX_DEPTH = 40
+MAX_CHEAP_TOKENS = 400
+MAX_SUFFIXES = 4
+MAX_BRANCHES = 60
 _RELATIONS = frozenset(("=", "!=", "<", "<=", ">", ">=", "~", r"\in"))
 _SET_OPERATORS = {r"\cup": "union", r"\cap": "intersection", r"\setminus": "difference"}
 _SIGNS = ("+", "-", r"\pm", r"\mp")
 _END_OF_INTERVAL = ("", ")", "]", ",", ";", r"\cup", r"\cap", r"\setminus", "set}")
 
 
-def parse(text: str) -> Value:
+def parse(text: str, build: Builder) -> Value:
     r"""The value of a normalised answer without its unit. `\pm` gives both values.
 
     Raises:
         Unreadable: if the text is not in the language, or too deep or too large.
+        TooCostly: if it is long, or holds large numbers, and the builder is not thorough.
     """
-    parser = _Parser(tokenize(text))
+    tokens = tokenize(text)
+    if len(tokens) > MAX_CHEAP_TOKENS and not build.thorough:
+        raise TooCostly("a long expression")
+    parser = _Parser(tokens, build)
     value = parser.statement()
     if parser.peek() != "":
         raise Unreadable(f"unexpected {parser.peek()!r}")
@@ -49,7 +63,7 @@ class _Parser(Atoms):
         while self.take(";"):
             groups.append(self.items())
         if len(groups) > 1 and all(len(group) == len(groups[0]) > 1 for group in groups):
-            items = [Collection("", "", tuple(group)) for group in groups]
+            items: list[Value] = [Collection("", "", tuple(group)) for group in groups]
         else:
             items = [item for group in groups for item in group]
         return items[0] if len(items) == 1 else Collection("", "", tuple(items))
@@ -66,6 +80,9 @@ class _Parser(Atoms):
         self.sign, self.sign_used = 1, False
         values = [self.relation()]
         if self.sign_used:
+            self.branches += 1
+            if self.branches > MAX_BRANCHES:
+                raise Unreadable("too many double signs")
             self.position, self.sign = start, -1
             values.append(self.relation())
         self.sign, self.sign_used = outer_sign, outer_used
@@ -80,7 +97,7 @@ class _Parser(Atoms):
             operators.append(self.next().text)
             sides.append(self.ratio())
         self.depth -= 1
-        if operators == [r"\in"] and isinstance(sides[0], sympy.Symbol):
+        if operators == [r"\in"] and isinstance(sides[0], Expr) and sides[0].name is not None:
             return sides[1]
         if r"\in" in operators:
             raise Unreadable("membership of something that is no variable")
@@ -90,7 +107,7 @@ class _Parser(Atoms):
         parts = [self.sets()]
         while self.take(":"):
             parts.append(self.sets())
-        return Ratio(tuple(building.scalar(part) for part in parts)) if len(parts) > 1 else parts[0]
+        return Ratio(tuple(scalar(part) for part in parts)) if len(parts) > 1 else parts[0]
 
     def sets(self) -> Value:
         value = self.sum()
@@ -103,10 +120,11 @@ class _Parser(Atoms):
         value = self.term()
         if sign is None and self.peek() not in _SIGNS:
             return value
-        terms = [building.scalar(value) * (sign or 1)]
+        terms = [matrices.scaled(value, sign or 1, self.build)]
         while self.peek() in _SIGNS:
-            terms.append(self.read_sign() * building.scalar(self.term()))
-        return sympy.Add(*terms)
+            following = self.read_sign()
+            terms.append(matrices.scaled(self.term(), following, self.build))
+        return matrices.total(terms, self.build)
 
     def read_sign(self) -> int:
         r"""The product of a run of signs; `\pm` and `\mp` follow the branch being parsed."""
@@ -118,20 +136,23 @@ class _Parser(Atoms):
         return sign
 
     def term(self) -> Value:
-        value = self.power()
+        factors = [self.power()]
         while True:
             if self.take("*"):
-                value = building.scalar(value) * building.scalar(self.signed())
+                factors.append(self.signed())
             elif self.take("/"):
-                value = building.divide(value, self.signed())
-            elif self.starts_factor():
-                value = building.scalar(value) * building.scalar(self.power())
+                factors.append(self.build.divide(building.ONE, scalar(self.signed())))
+            elif self.take(r"\bmod"):
+                factors = [Expr("mod", (scalar(matrices.product(factors, self.build)), scalar(self.signed())))]
+            elif self.starts_factor() or self.peek().startswith(r"\begin"):
+                factors.append(self.power())
             else:
-                return value
+                return matrices.product(factors, self.build)
 
     def signed(self) -> Value:
         if self.peek() in ("+", "-"):
-            return self.read_sign() * building.scalar(self.power())
+            sign = self.read_sign()
+            return matrices.scaled(self.power(), sign, self.build)
         return self.power()
 
     def power(self) -> Value:
@@ -139,15 +160,19 @@ class _Parser(Atoms):
         if self.depth > MAX_DEPTH:
             raise Unreadable("nested too deeply")
         value = self.atom()
+        suffixes = 0
         while self.peek() in ("!", "^"):
+            suffixes += 1
+            if suffixes > MAX_SUFFIXES:
+                raise Unreadable("too many exponents in a row")
             if self.take("!"):
-                value = building.factorial(value)
+                value = self.build.factorial(scalar(value))
                 continue
             self.next()
             if self.take_degree():
-                value = building.scalar(value) * sympy.pi / 180
+                value = self.build.mul(scalar(value), self.build.divide(building.PI, building.number(180)))
             else:
-                value = building.power(value, self.exponent())
+                value = self.build.power(scalar(value), scalar(self.exponent()))
         self.depth -= 1
         return value
 
@@ -159,11 +184,11 @@ class _Parser(Atoms):
         if self.depth > MAX_DEPTH:
             raise Unreadable("nested too deeply")
         sign = self.read_sign() if self.peek() in ("+", "-") else 1
-        value: Any = building.scalar(self.atom())
+        value = scalar(self.atom())
         if self.take("^"):
-            value = building.power(value, self.exponent())
+            value = self.build.power(value, scalar(self.exponent()))
         self.depth -= 1
-        return sign * value
+        return matrices.scaled(value, sign, self.build)
 
     def take_degree(self) -> bool:
         r"""Whether `\circ` or `{\circ}` comes next; consumed if so."""
@@ -177,6 +202,8 @@ class _Parser(Atoms):
     def bracket(self) -> Value:
         """A parenthesis, tuple, interval, vector or set, from its opening token on."""
         opening = self.next().text
+        if opening == "{set" and self.kind() == "letter" and (condition := self.condition()) is not None:
+            return condition
         if opening == "{set":
             items = [] if self.peek() == "set}" else self.statement_items()
             self.expect("set}")
@@ -191,10 +218,20 @@ class _Parser(Atoms):
             if (opening, closing) not in (("(", ")"), ("[", "]")):
                 raise Unreadable("brackets that do not match")
             inner = items[0]
-            return inner if isinstance(inner, sympy.Expr) else Collection(opening, closing, (inner,))
+            return inner if isinstance(inner, Expr | Table) else Collection(opening, closing, (inner,))
         opening = "(" if opening == "]" else opening
         closing = ")" if closing == "[" else closing
         return Collection(opening, closing, tuple(items))
+
+    def condition(self) -> Value | None:
+        r"""What `\{x \mid ...\}` or `\{x \in \mathbb{R} : ...\}` asks of x; None if this is no such set."""
+        ahead = 6 if [self.peek(k) for k in (1, 2, 3, 4, 5)] == [r"\in", r"\mathbb", "{", "R", "}"] else 1
+        if self.peek(ahead) not in ("|", ":"):
+            return None
+        self.position += ahead + 1
+        items = self.statement_items()
+        self.expect("set}")
+        return items[0] if len(items) == 1 else Collection("", "", tuple(items))
 
     def statement_items(self) -> list[Value]:
         items = self.items()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from darkhorse.verify.math.lexer import Token, tokenize
 from darkhorse.verify.math.normalise import normalise
 from darkhorse.verify.math.numbers import read_number
+from darkhorse.verify.math.tree import Unreadable
 from darkhorse.verify.math.units import DEGREE, split_unit
-from darkhorse.verify.math.values import Unreadable
 
 _OPERATORS = frozenset("+-*/^!")
 _SEPARATORS = frozenset(("=", "~"))

@@ -36,9 +36,12 @@ for _dimension, _spellings in {
     "day days:86400 week weeks:604800",
     "volume": "l liter liters litre litres:1 ml milliliter milliliters:1/1000",
     "money": "dollar dollars usd:1 cent cents:1/100",
+    "euro": "euro euros eur:1",
+    "sterling": "sterling gbp:1",
+    "yen": "yen yuan rmb:1",
     "speed": "m/s:1 km/h kph:1000/3600 mph miles/hour:1609344/3600000",
     "angle": "degree degrees deg:1",
-    "percent": "percent:1/100",
+    "percent": "percent percentage pct:1/100",
     "morning": "am:1",
     "afternoon": "pm:1",
 }.items():
@@ -59,15 +62,21 @@ _PERCENT = re.compile(r"\s*\\?%\Z")
 _MODULUS = re.compile(r"\s*\(?\s*\\pmod\s*(?:\{([^{}]*)\}|(\w+))\s*\)?\Z")
 _TEXT_UNIT = re.compile(r"\s*\\text\s*\{([^{}]*)\}\s*(?:/\s*\\text\s*\{([^{}]*)\}\s*)?" + _POWER + r"\Z")
 _RAW_UNIT = re.compile(r"(?<=[\d}) ])([A-Za-z]+(?:[ /][A-Za-z]+){0,3})" + _POWER + r"\Z")
-_PLAIN_NUMBER = re.compile(r"[-+\d.,/ ]+|[-+]?\d*\s*\\frac\s*(?:\{-?\d+\}\s*\{-?\d+\}|\d\s*\d)")
+_TRIGONOMETRIC = re.compile(r"sin|cos|tan|cot|sec|csc")
+_VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
+_PLAIN_NUMBER = re.compile(r"[-+\d.,/ :]+|[-+]?\d*\s*\\frac\s*(?:\{-?\d+\}\s*\{-?\d+\}|\d\s*\d)")
 
 
-def split_unit(text: str) -> tuple[str, Unit]:
+def split_unit(text: str, letters: bool = False) -> tuple[str, Unit]:
     """The normalised answer without its trailing unit, and the unit (`NONE` if it has none).
 
     Words that qualify or hedge rather than measure (`and`, `or`, `not`, `half`, ...) are no units and stay.
+
+    Args:
+        text: a normalised answer.
+        letters: whether one letter behind a number may be a unit, as in `5 m`, rather than a variable.
     """
-    if match := _DEGREES.search(text):
+    if (match := _DEGREES.search(text)) and not _TRIGONOMETRIC.search(text):
         unit = Unit("temperature") if match.group(1) else DEGREE
     elif match := _PERCENT.search(text):
         unit = PERCENT
@@ -81,7 +90,7 @@ def split_unit(text: str) -> tuple[str, Unit]:
     elif match := _RAW_UNIT.search(text):
         found = _named(match.group(1), match.group(2))
         words = re.split(r"[ /]", match.group(1))
-        known = found is not None and (found.dimension or found.scale != 1) and len(words[0]) > 1
+        known = found is not None and (found.dimension or found.scale != 1) and (letters or len(words[0]) > 1)
         spoken = text[match.start() - 1] == " " and all(len(word) >= 3 for word in words) and len(words[0]) >= 4
         if found is None or not (known or spoken) or not _PLAIN_NUMBER.fullmatch(text[: match.start()].strip()):
             return text, NONE
@@ -90,6 +99,11 @@ def split_unit(text: str) -> tuple[str, Unit]:
         return text, NONE
     body = text[: match.start()].strip()
     return (body, unit) if body else (text, NONE)
+
+
+def has_variable(text: str) -> bool:
+    """Whether a normalised answer holds a letter that stands alone."""
+    return _VARIABLE.search(text) is not None
 
 
 def factors(gold: Unit, answer: Unit, gold_below_one: bool) -> list[tuple[Fraction, Fraction]]:
