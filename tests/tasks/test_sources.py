@@ -345,4 +345,4 @@ def test_rows_may_name_a_world_and_hold_turns_of_a_user(tmp_path: Path) -> None:
     first, second = import_source("rows", load_rows(path), from_darkhorse, str(path)).items
     assert (first.task.environment, first.task.setup) == ("feedback", {"hints": ["no"]})
     assert (second.task.environment, second.task.setup) == ("", None)
-    assert [message["role"] for message in first.completion] == roles
+    assert [message["role"] for message in first.completion] == [role for role, _ in turns]

@@ -183,7 +183,9 @@ def _prompt(row: Mapping[str, Any], origin: Origin) -> tuple[Message, ...]:
 
 
 _TURNS = re.compile(r"a([tu]+a)*")  # assistant, tool, user, by their initials
-_COMPLETION = 'Give text like "thinking\\n</think>\\n\\nanswer", or such assistant messages with what tools and users say between.'
+_COMPLETION = (
+    'Give text like "thinking\\n</think>\\n\\nanswer", or such messages with what tools and users say between.'
+)
 
 
 def _completion(row: Mapping[str, Any], origin: Origin) -> tuple[Message, ...] | None:
