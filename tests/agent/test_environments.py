@@ -153,6 +153,20 @@ def test_a_world_that_cannot_be_made_abstains() -> None:
     assert isinstance(play(broken, [says("", "1")["content"]]).verdict, Abstained)
 
 
+def test_whether_a_world_is_judged_does_not_depend_on_what_the_model_wrote(sandbox: SandboxClient) -> None:
+    for suite in ("service", "debugging"):
+        item = items(suite, 1)[0]
+        for said in ("\n</think>\n\ncut off", "never closed"):
+            turns = iter([RENDERER.encode(said)] * 2)
+            engine = tiny.ScriptedEngine(RENDERER, lambda *_, turns=turns: next(turns))
+            settings = AgentConfig(force_final_answer=said == "never closed")
+            place = Workplace(engine, RENDERER, Context(sandbox), {}, settings)
+            sampling = [SamplingParams(max_tokens=900)]
+            (group,) = asyncio.run(collect_groups(sample_groups(place, [item.task], 1, sampling, [0])))
+            assert group.trajectories[0].response.truncated
+            assert isinstance(group.trajectories[0].verdict, Scored), group.trajectories[0].verdict
+
+
 def test_an_unknown_environment_is_the_users_to_mend() -> None:
     task = Task("t", (), "exact", "1", environment="databse")
     with pytest.raises(UserError, match=r"databse.*Did you mean 'database'"):

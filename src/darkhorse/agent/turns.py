@@ -167,9 +167,9 @@ class Episode:
 
     def _end(self, response: Response) -> None:
         state = None
-        if self._environment is not None:
+        if self.task.environment or self._environment is not None:
             try:
-                state = self._environment.state()
+                state = self._open().state()  # a world that nothing happened in has a state too
             except Exception as error:
                 self._failed(f"the environment failed: {_described(error)}")
         self.trajectory.response = replace(response, turns=tuple(self._turns), state=state)
