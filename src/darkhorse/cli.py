@@ -189,13 +189,15 @@ def chat(
     context: Annotated[
         int | None, typer.Option(min=2, help="Most tokens of the conversation; YaRN beyond the model's window.")
     ] = None,
-    tools: Annotated[str, typer.Option(help="Tools it may call, with commas between, e.g. python,calculator.")] = "",
+    tools: Annotated[str, typer.Option(help="Tools it may call, with commas between, e.g. python,search.")] = "",
     system: Annotated[str, typer.Option(help="System message.")] = "",
+    corpus: Annotated[Path | None, typer.Option(help="What 'search' looks in; else the current folder.")] = None,
+    database: Annotated[Path | None, typer.Option(help="SQLite file that 'sql' reads.")] = None,
 ) -> None:
     """Talk to a model in the terminal."""
     from darkhorse.serving import chat as serving
 
-    options = serving.ChatOptions(temperature, max_tokens, context, tools, system)
+    options = serving.ChatOptions(temperature, max_tokens, context, tools, system, corpus, database)
     serving.chat(_model(model), options)
 
 

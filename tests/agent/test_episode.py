@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from dataclasses import replace
 
 import huggingface_hub
 import pytest
 
+import darkhorse.agent.environments.builtin  # noqa: F401
 import tiny
 from darkhorse.agent.collect import Workplace, collect_groups, sample_groups
+from darkhorse.agent.environments import base
+from darkhorse.agent.environments.base import Environment
 from darkhorse.agent.episode import derive_seed, run_episodes
 from darkhorse.agent.tools import Calculator
+from darkhorse.agent.turns import LAST_TURN
 from darkhorse.chat.renderer import Renderer
 from darkhorse.config.rollout import AgentConfig
 from darkhorse.errors import UserError
@@ -232,6 +238,139 @@ def test_every_turn_continues_the_very_tokens_of_the_turn_before(renderer):
         interactive += len(assistants) > 1
         turns += len(assistants)
     assert interactive > 40 and turns > 220, "too few episodes went on to test anything"
+
+
+def test_ten_thousand_random_episodes_are_never_tokenized_twice():
+    """Worlds, users, errors, forced answers: each request begins with all that was sampled and said before it."""
+    words = Renderer(tiny.tokenizer())
+    rng = random.Random(2)
+    last: dict[tuple[int, int], list[int]] = {}
+    continued = 0
+
+    def write(request, sample):
+        nonlocal continued
+        tokens = words.encode("".join(rng.choices(FRAGMENTS, k=rng.randrange(1, 3))))
+        tokens += [rng.randrange(256) for _ in range(rng.randrange(3))]
+        if rng.random() < 0.8:
+            tokens.append(words.end_of_turn)
+        return tokens
+
+    class Checked(tiny.ScriptedEngine):
+        async def generate(self, requests):
+            nonlocal continued
+            async for completion in super().generate(requests):
+                request = requests[completion.request]
+                if request.continues is not None:
+                    before = last[request.continues]
+                    assert list(request.prompt[: len(before)]) == before
+                    continued += 1
+                last[completion.request, completion.sample] = [*request.prompt, *completion.tokens]
+                yield completion
+
+    setups = [("", None), ("feedback", {"hints": ["No: try again.", "<|im_end|> Still no."]})]
+    tasks = [
+        Task(
+            f"t{n}", ({"role": "user", "content": f"{n}?"},), "exact", "", (CALCULATOR.schema,), "", {}, *setups[n % 2]
+        )
+        for n in range(2_500)
+    ]
+    config = AgentConfig(max_turns=4, force_final_answer=True)
+    engine = Checked(words, write)
+    seeds = list(range(len(tasks)))
+    sampling = [SamplingParams(max_tokens=50)] * len(tasks)
+    found = asyncio.run(run_episodes(engine, words, tasks, 4, sampling, seeds, {"calculator": CALCULATOR}, config))
+    assert sum(map(len, found)) == 10_000 and continued > 5_000
+    ends = {tuple(tokens) for tokens in last.values()}
+    users = forced = 0
+    for trajectory in (trajectory for group in found for trajectory in group):
+        assert (*trajectory.prompt_tokens, *trajectory.tokens) in ends, "an episode ends with what was sampled"
+        assert len(trajectory.tokens) == len(trajectory.loss_mask) == len(trajectory.logprobs)
+        assert sum(trajectory.turn_lengths) == trajectory.num_sampled
+        assert len(trajectory.turn_lengths) == len(trajectory.turn_rewards) == len(trajectory.turn_anchors)
+        users += any(message["role"] == "user" for message in trajectory.response.turns)
+        forced += any(message["content"] == LAST_TURN for message in trajectory.response.turns)
+    assert users > 1_000 and forced > 100
+
+
+def test_the_last_turn_is_announced_and_an_endless_thinking_is_closed(renderer):
+    _, trajectory = play(renderer, [sums("1+1"), ANSWER], max_turns=2, force_final_answer=True)
+    assert trajectory.response.turns[-2] == {"role": "user", "content": LAST_TURN}
+    endless = renderer.encode("I think and think")
+    engine, trajectory = play(renderer, [endless, "42"], force_final_answer=True, final_answer_tokens=7)
+    assert trajectory.response.closed and trajectory.response.answer == "42" and trajectory.finish_reason == "stop"
+    closing = renderer.encode("\n</think>\n\n")
+    assert trajectory.tokens == [*endless, *closing, *renderer.encode("42"), renderer.end_of_turn]
+    assert trajectory.loss_mask == [1] * len(endless) + [0] * len(closing) + [1] * (len(renderer.encode("42")) + 1)
+    assert engine.requests[1].sampling.max_tokens == 7 and len(trajectory.turn_lengths) == 1
+    engine, trajectory = play(renderer, [endless, endless], force_final_answer=True)
+    assert len(engine.requests) == 2 and trajectory.response.truncated, "it is closed once"
+
+
+def test_calls_and_tokens_of_an_episode_are_bounded(renderer):
+    many = call('{"name": "calculator", "arguments": {"expression": "1"}}')
+    many += many.partition("</think>")[2] * 4
+    found = results(play(renderer, [many, ANSWER], max_calls=2)[1])
+    assert found == ["1", "1"] + ["Error: only 2 calls of a turn are carried out."] * 3
+    engine, trajectory = play(renderer, [sums("1+1"), ANSWER], max_episode_tokens=60)
+    assert len(engine.requests) == 1 and results(trajectory) == []
+
+
+class Slow:
+    """Takes as long as it is asked to."""
+
+    name = "slow"
+    schema = {"type": "function", "function": {"name": "slow", "description": "", "parameters": {}}}  # noqa: RUF012
+
+    async def __call__(self, arguments):
+        await asyncio.sleep(arguments["s"])
+        return "late"
+
+
+def test_a_tool_that_takes_too_long_is_down_and_one_that_is_broken_too(renderer):
+    slow = call('{"name": "slow", "arguments": {"s": 5}}')
+    broken = call('{"name": "slow", "arguments": {}}')
+    for said, reason in ((slow, "longer than 0.05 s"), (broken, "KeyError")):
+        _, trajectory = play(
+            renderer, [said, ANSWER], task={"tools": (Slow.schema,)}, tools={"slow": Slow()}, tool_timeout_s=0.05
+        )
+        assert results(trajectory) == ["Error: the tool is unavailable."] and reason in trajectory.failure
+        assert trajectory.response.answer == "42", "the episode goes on"
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.01, None])
+def test_many_episodes_wait_for_their_tools_at_once(renderer, wait_s):
+    def write(request, sample):
+        heard = renderer.decode(request.prompt)
+        return ANSWER if "late" in heard else call('{"name": "slow", "arguments": {"s": 0.05}}')
+
+    tasks = [task((Slow.schema,)) for _ in range(20)]
+    started = time.monotonic()
+    engine, found = episodes(renderer, write, tasks, tools={"slow": Slow()}, tool_wait_s=wait_s)
+    took = time.monotonic() - started
+    assert all(results(trajectory) == ["late"] for (trajectory,) in found)
+    assert all(trajectory.response.answer == "42" for (trajectory,) in found)
+    assert len(engine.requests) == 40
+    if wait_s is None:
+        assert took > 0.95, "one after another"
+    else:
+        assert took < 0.75, "all at once"
+
+
+def test_an_episode_that_is_given_up_closes_its_world(renderer, monkeypatch):
+    closed = []
+
+    class Watched(Environment):
+        async def close(self):
+            closed.append(True)
+
+    monkeypatch.setitem(base._BUILDERS, "watched", lambda task, setting: Watched({"calculator": CALCULATOR}))
+    said = [sums("1+1"), None]  # the engine breaks at the second turn
+
+    with pytest.raises(TypeError):
+        episodes(
+            renderer, lambda *_: said.pop(0), [replace(task(), environment="watched")], tools={"calculator": CALCULATOR}
+        )
+    assert closed == [True]
 
 
 def test_seeds_of_episodes_and_turns_differ(renderer):

@@ -322,3 +322,27 @@ def test_the_scorer_abstains_when_it_hangs_or_would_run_code(monkeypatch: pytest
     assert not ran.exists()
     assert isinstance(ask(Task("t", task.prompt, "reasoning_gym", {"dataset": "coin_flip"}), "1"), Abstained)
     pool.close()
+
+
+def test_rows_may_name_a_world_and_hold_turns_of_a_user(tmp_path: Path) -> None:
+    turns = [
+        ("assistant", "a</think>1"),
+        ("user", "no"),
+        ("assistant", "b</think>2"),
+        ("tool", "x"),
+        ("assistant", "</think>3"),
+    ]
+    row = {
+        "prompt": "?",
+        "verifier": "exact",
+        "truth": "3",
+        "environment": "feedback",
+        "setup": {"hints": ["no"]},
+        "completion": [{"role": role, "content": content} for role, content in turns],
+    }
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps(row | {"environment": None, "setup": None}))
+    first, second = import_source("rows", load_rows(path), from_darkhorse, str(path)).items
+    assert (first.task.environment, first.task.setup) == ("feedback", {"hints": ["no"]})
+    assert (second.task.environment, second.task.setup) == ("", None)
+    assert [message["role"] for message in first.completion] == [role for role, _ in turns]

@@ -90,6 +90,7 @@ async def sample_groups(
             place.agent,
             on_first_turn,
             judge_now,
+            place.context,
         )
     except BaseException:
         sampled.give_up()
@@ -128,6 +129,7 @@ def sample_row(stage: str, mode: str, task: Task, trajectory: Trajectory) -> dic
         "thinking": response.thinking,
         "answer": response.answer,
         "truth": task.truth,
+        "state": response.state,
         "verdict": "scored" if isinstance(verdict, Scored) else "abstained",
         "score": trajectory.score,
         "reason": verdict.reason,

@@ -5,34 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from darkhorse.agent.environments.base import Setting, environment_builder
 from darkhorse.agent.tools import Tool
-from darkhorse.chat.reasoning import split_reasoning
+from darkhorse.agent.turns import Episode
 from darkhorse.chat.renderer import Renderer
-from darkhorse.chat.tool_calls import MalformedCall, ToolCall, parse_tool_calls
 from darkhorse.config.rollout import AgentConfig
 from darkhorse.rollout.engine import Engine, Request, SamplingParams
-from darkhorse.rollout.trajectory import Completion, Trajectory
-from darkhorse.sandbox.client import SandboxUnavailable
+from darkhorse.rollout.trajectory import Trajectory
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message
+from darkhorse.verify.registry import Context
 
 
 def derive_seed(*parts: object) -> int:
     """A 63-bit seed from anything printable; the same parts give the same seed on every machine."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
-
-
-@dataclass
-class _Episode:
-    task: Task
-    trajectory: Trajectory
-    sampling: SamplingParams
-    seed: int
-    turns: list[Message] = field(default_factory=list)
-    assistant_turns: int = 0
 
 
 async def run_episodes(
@@ -46,12 +36,15 @@ async def run_episodes(
     config: AgentConfig,
     on_first_turn: Callable[[], None] | None = None,
     on_end: Callable[[Task, Trajectory], None] | None = None,
+    context: Context | None = None,
+    on_message: Callable[[Task, Message], None] | None = None,
 ) -> list[list[Trajectory]]:
     """Run `num_generations` episodes of every task.
 
-    A task is interactive when all the functions it shows can be executed; its calls are then answered, and the model
-    goes on until it answers without a call or `max_turns` is reached. Other tasks end after one turn. Calls inside
-    the thinking are ignored. What a tool answers is appended and masked; nothing is tokenized twice.
+    A task is interactive when it names an environment, or when all the functions it shows can be executed; its calls
+    are then answered, and the model goes on until it answers without a call (and the environment's user has no more to
+    say) or a limit is reached. Other tasks end after one turn. Calls inside the thinking are ignored. What tools and
+    users say is appended and masked; nothing is tokenized twice.
 
     Args:
         engine: samples.
@@ -64,79 +57,101 @@ async def run_episodes(
         config: limits of episodes.
         on_first_turn: called as each episode's first turn ends, e.g. to show progress.
         on_end: called as each episode ends, while others still go on.
+        context: what environments may need besides tools.
+        on_message: called with every message of every episode as it is there, e.g. to show it.
 
     Returns:
         Trajectories by task, in order; not yet judged.
+
+    Raises:
+        UserError: if a task names an environment that does not exist.
     """
+    context = context or Context()
+    for task in tasks:
+        environment_builder(task.environment)
     requests = [
         Request(renderer.prompt(task.prompt, task.tools), replace(settings, seed=seed), num_generations)
         for task, settings, seed in zip(tasks, sampling, seeds, strict=True)
     ]
     episodes = [
         [
-            _Episode(task, Trajectory(list(request.prompt)), request.sampling, derive_seed(seed, number))
+            Episode(
+                task,
+                Trajectory(list(request.prompt)),
+                request.sampling,
+                Setting(tools, context, derive_seed(seed, number)),
+                renderer,
+                config,
+                on_message,
+            )
             for number in range(num_generations)
         ]
         for task, request, seed in zip(tasks, requests, seeds, strict=True)
     ]
-    takers = [list(group) for group in episodes]  # whose turn each request is, by sample
-    async for completion in engine.generate(requests):
-        episode = takers[completion.request][completion.sample]
-        if on_first_turn is not None and completion.request < len(tasks):
-            on_first_turn()
-        if _take_turn(episode, completion, renderer, tools, config):
-            # the engine waits meanwhile, so that what it decodes together does not depend on a tool's speed
-            await _answer_calls(episode, renderer, tools, config)
-            tokens = [*episode.trajectory.prompt_tokens, *episode.trajectory.tokens]
-            seed = derive_seed(episode.seed, episode.assistant_turns)
-            takers.append([episode])
-            ended = (completion.request, completion.sample)
-            requests.append(Request(tokens, replace(episode.sampling, seed=seed), continues=ended))
-        elif on_end is not None:
-            on_end(episode.task, episode.trajectory)
+    everyone = [episode for group in episodes for episode in group]
+    try:
+        await _run(engine, requests, episodes, config.tool_wait_s, on_first_turn, on_end)
+    finally:
+        for episode in everyone:
+            await episode.close()
     return [[episode.trajectory for episode in group] for group in episodes]
 
 
-def _take_turn(
-    episode: _Episode, completion: Completion, renderer: Renderer, tools: Mapping[str, Tool], config: AgentConfig
-) -> bool:
-    """Add an assistant turn; returns whether its calls are to be answered."""
-    episode.trajectory.append_sampled(completion)
-    episode.assistant_turns += 1
-    text = renderer.decode(completion.tokens)
-    episode.turns.append({"role": "assistant", "content": text})
-    truncated = completion.finish_reason == "length"
-    episode.trajectory.response = response = split_reasoning(text, tuple(episode.turns), truncated)
-    interactive = bool(episode.task.tools) and all(schema["function"]["name"] in tools for schema in episode.task.tools)
-    return (
-        interactive
-        and not truncated
-        and episode.assistant_turns < config.max_turns
-        and bool(parse_tool_calls(response.answer))
-    )
+async def _run(
+    engine: Engine,
+    requests: list[Request],
+    takers: list[list[Episode]],
+    wait_s: float | None,
+    on_first_turn: Callable[[], None] | None,
+    on_end: Callable[[Task, Trajectory], None] | None,
+) -> None:
+    """Decode, and let tools work meanwhile.
 
+    Args:
+        engine: samples.
+        requests: of the first turns.
+        takers: whose turn each request is, by sample.
+        wait_s: how long decoding waits for one episode's tools; None waits to the end.
+        on_first_turn, on_end: as in `run_episodes`.
+    """
+    takers = [list(group) for group in takers]
+    busy: dict[asyncio.Task[bool], Episode] = {}
 
-async def _answer_calls(episode: _Episode, renderer: Renderer, tools: Mapping[str, Tool], config: AgentConfig) -> None:
-    response = episode.trajectory.response
-    assert response is not None
-    allowed = {schema["function"]["name"] for schema in episode.task.tools}
-    calls = parse_tool_calls(response.answer)
+    def go_on(episode: Episode, goes_on: bool, continues: tuple[int, int] | None) -> None:
+        if goes_on:
+            seed = derive_seed(episode.setting.seed, episode.requests)
+            requests.append(episode.next_request(seed, continues))
+            takers.append([episode])
+        elif on_end is not None:
+            on_end(episode.task, episode.trajectory)
+
+    def take_up() -> None:
+        for work in [work for work in busy if work.done()]:
+            go_on(busy.pop(work), work.result(), None)
+
     try:
-        results = await asyncio.gather(*(_answer(call, tools, allowed, config) for call in calls))
-    except SandboxUnavailable as error:
-        episode.trajectory.failure = f"a tool could not run: {error}"
-        results = ["Error: the tool is unavailable."] * len(calls)
-    episode.turns += [{"role": "tool", "content": result} for result in results]
-    version = episode.trajectory.weights_version[-1]
-    episode.trajectory.append_observed(renderer.tool_results(results), version)
-
-
-async def _answer(
-    call: ToolCall | MalformedCall, tools: Mapping[str, Tool], allowed: set[str], config: AgentConfig
-) -> str:
-    if isinstance(call, MalformedCall):
-        return f"Error: the call could not be read: {call.error}"
-    if call.name not in allowed:
-        return f"Error: there is no tool '{call.name}'. Known: {', '.join(sorted(allowed))}"
-    text = await tools[call.name](call.arguments)
-    return text if len(text) <= config.max_tool_output else text[: config.max_tool_output] + " [cut]"
+        while requests:
+            async for completion in engine.generate(requests):
+                episode = takers[completion.request][completion.sample]
+                if on_first_turn is not None and episode.requests == 1:
+                    on_first_turn()
+                episode.hear(completion)
+                ended = (completion.request, completion.sample)
+                if wait_s is None:
+                    # the engine waits meanwhile, so that what it decodes together does not depend on a tool's speed
+                    go_on(episode, await episode.respond(), ended)
+                    continue
+                work = asyncio.create_task(episode.respond())
+                await asyncio.wait([work], timeout=wait_s)
+                if work.done():
+                    go_on(episode, work.result(), ended)
+                else:
+                    busy[work] = episode
+                take_up()
+            requests, takers = [], []
+            while busy and not requests:
+                await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+                take_up()
+    finally:
+        for work in busy:
+            work.cancel()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
+import darkhorse.agent.environments.builtin
+import darkhorse.verify.builtin  # noqa: F401  registers worlds and verifiers
 from darkhorse.agent.collect import Workplace
-from darkhorse.agent.tools import default_tools
+from darkhorse.agent.tools import ToolSettings, build_tools
+from darkhorse.agent.tools.mcp import McpServer
 from darkhorse.config.recipe import Recipe
+from darkhorse.config.rollout import AgentConfig
 from darkhorse.config.sandbox import SandboxConfig
 from darkhorse.errors import UserError
 from darkhorse.policy.loading import Policy
@@ -37,9 +41,19 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
             ),
             policy.renderer,
             Context(sandbox, limits, rewards=True),
-            default_tools(sandbox, limits),
+            build_tools(recipe.agent.tools, tool_settings(recipe.agent, sandbox, limits)),
             recipe.agent,
         )
+
+
+def tool_settings(settings: AgentConfig, sandbox: SandboxClient | None, limits: RunLimits) -> ToolSettings:
+    """What tools are made with by the `[agent]` table."""
+    servers = {
+        name: McpServer(tuple(server.command), server.url, server.timeout_s, server.shared)
+        for name, server in settings.mcp.items()
+    }
+    corpus, database = (None if path is None else Path(path) for path in (settings.corpus, settings.database))
+    return ToolSettings(sandbox, limits, corpus, database, servers)
 
 
 def run_limits(settings: SandboxConfig) -> RunLimits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from darkhorse.types import Message
 
@@ -20,6 +21,7 @@ class Response:
         closed: whether `</think>` was seen.
         turns: all messages after the prompt, thinking included (assistant and tool), for multi-turn episodes.
         truncated: whether the last turn ran into its token limit.
+        state: what the world of the episode came to (JSON-serialisable); None where there was no world.
     """
 
     thinking: str
@@ -27,6 +29,7 @@ class Response:
     closed: bool
     turns: tuple[Message, ...] = ()
     truncated: bool = False
+    state: Any = None
 
 
 def split_reasoning(text: str, turns: tuple[Message, ...] = (), truncated: bool = False) -> Response:

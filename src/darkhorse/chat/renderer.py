@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,23 @@ class Renderer:
 
     def tool_results(self, results: Sequence[str]) -> list[int]:
         """Tokens that follow an assistant turn: the tools' answers and the next generation prompt."""
-        body = "".join(f"\n<tool_response>\n{result}\n</tool_response>" for result in results)
-        return self.encode(f"\n<|im_start|>user{body}{END_OF_TURN}\n{_GENERATION_PROMPT}")
+        return self.observed([{"role": "tool", "content": result} for result in results])
+
+    def observed(self, messages: Sequence[Message]) -> list[int]:
+        """Tokens that follow an assistant turn: what tools and the user say to it, and the next generation prompt.
+
+        Tools' answers that stand together share a turn, as in the template. None of these texts can end its turn or
+        begin another one: the template's marks in them are broken up.
+        """
+        pieces = ["\n"]
+        for role, together in itertools.groupby(messages, lambda message: message["role"]):
+            texts = [_inert(message["content"]) for message in together]
+            if role == "tool":
+                body = "".join(f"\n<tool_response>\n{text}\n</tool_response>" for text in texts)
+                pieces.append(f"<|im_start|>user{body}{END_OF_TURN}\n")
+            else:
+                pieces += [f"<|im_start|>user\n{text}{END_OF_TURN}\n" for text in texts]
+        return self.encode("".join([*pieces, _GENERATION_PROMPT]))
 
     def demonstration(
         self, prompt: Sequence[Message], completion: Sequence[Message], tools: Sequence[ToolSchema] = ()
@@ -75,22 +91,26 @@ class Renderer:
 
         Args:
             prompt: the task's messages.
-            completion: assistant messages (`thinking</think>answer`) and tool messages, alternating.
+            completion: assistant messages (`thinking</think>answer`), and what tools and the user say in between.
             tools: the task's functions.
         """
         tokens: list[int] = []
         mask: list[int] = []
-        results: list[str] = []
+        said: list[Message] = []
         for message in completion:
-            if message["role"] == "tool":
-                results.append(message["content"])
+            if message["role"] != "assistant":
+                said.append(message)
                 continue
             if tokens:
-                piece = self.tool_results(results)
+                piece = self.observed(said)
                 tokens += piece
                 mask += [0] * len(piece)
-                results = []
+                said = []
             piece = [*self.encode(message["content"]), self.end_of_turn]
             tokens += piece
             mask += [1] * len(piece)
         return Rendered(self.prompt(prompt, tools), tokens, mask)
+
+
+def _inert(text: str) -> str:
+    return text.replace("<|", "< |").replace("</tool_response>", "< /tool_response>")

@@ -45,6 +45,19 @@ class EngineConfig(Settings):
     weights at every step and wait for one another in Python."""
 
 
+class McpConfig(Settings):
+    """An MCP server (extra `mcp`), asked for as `mcp:NAME` among the tools."""
+
+    command: list[str] = Field(default_factory=list)
+    """Program and arguments that start it."""
+    url: str | None = None
+    """Where it listens, if there is no command (streamable HTTP)."""
+    timeout_s: float = Field(default=30.0, gt=0)
+    """Longest a call may take."""
+    shared: bool = False
+    """One connection for all episodes, for a server that keeps nothing between calls; otherwise each has its own."""
+
+
 class AgentConfig(Settings):
     """`[agent]`: episodes in which the model calls tools."""
 
@@ -52,3 +65,25 @@ class AgentConfig(Settings):
     """Most assistant turns in one episode."""
     max_tool_output: int = Field(default=400, ge=1)
     """Characters of a tool's output shown to the model; the rest is cut."""
+    max_calls: int = Field(default=16, ge=1)
+    """Most calls of one turn that are carried out; the others are answered with an error."""
+    max_episode_tokens: int | None = Field(default=None, ge=1)
+    """An episode ends rather than begin a turn that could take it beyond so many tokens, prompt included."""
+    tool_timeout_s: float = Field(default=120.0, gt=0)
+    """A tool that takes longer is taken to be down: the episode goes on, and is abstained on."""
+    tool_wait_s: float | None = Field(default=None, ge=0)
+    """How long decoding waits for the tools of one episode before it goes on with the others; unset, it waits to the
+    end, so that what is decoded together never depends on a tool's speed."""
+    force_final_answer: bool = False
+    """Ask for the answer with the results before the last turn, and close a thinking that ran into its token limit so
+    that an answer still follows (budget forcing)."""
+    final_answer_tokens: int = Field(default=64, ge=1)
+    """Most tokens of an answer after a thinking that was closed."""
+    tools: list[str] = Field(default_factory=lambda: ["calculator", "python"])
+    """Tools that can be executed: `calculator`, `python`, `search`, `sql`, `files`, `mcp:NAME`."""
+    corpus: str | None = None
+    """Folder of text files, or a `.jsonl` file, that `search` looks in; the current folder when unset."""
+    database: str | None = None
+    """SQLite file that `sql` reads."""
+    mcp: dict[str, McpConfig] = Field(default_factory=dict)
+    """MCP servers by name."""

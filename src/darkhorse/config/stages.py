@@ -113,6 +113,13 @@ class RLStage(_PolicyTraining):
     """How rewards become advantages."""
     scale_rewards: Literal["none", "group", "batch"] = "none"
     """Divide advantages by the standard deviation of the group or the batch."""
+    turn_advantage: Literal["none", "anchor", "reward"] = "none"
+    """What a turn of an episode gets on top of the episode's advantage: nothing, its return against that of turns from
+    the same state (GiGPO), or the share of its tool calls that succeeded against that of others' turns (MT-GRPO)."""
+    turn_weight: float = Field(default=1.0, ge=0)
+    """Weight of the turn's own advantage."""
+    turn_discount: float = Field(default=0.95, gt=0, le=1)
+    """Discount a turn of the return that `anchor` compares."""
     epsilon_low: float = Field(default=0.2, ge=0)
     """Lower clip of the probability ratio."""
     epsilon_high: float = Field(default=0.28, ge=0)

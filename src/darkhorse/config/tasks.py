@@ -9,8 +9,9 @@ from pydantic import Field
 from darkhorse.config.base import Settings
 
 SyntheticSuite = Literal[
-    "mathematics", "programming", "instructions", "composed", "function_calls", "tools", "preference"
-]
+    "mathematics", "programming", "instructions", "composed", "function_calls", "tools", "preference",
+    "calculation", "database", "retrieval", "service", "debugging", "feedback",
+]  # fmt: skip
 ImportFormat = Literal["darkhorse", "trl", "verl"]
 
 
@@ -72,6 +73,9 @@ class ReasoningGymSource(_Source):
     """Number of items generated."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Settings passed to the data set."""
+    attempts: int = Field(default=0, ge=0)
+    """Play it as a game (environment `text_game`): so many answers may be tried out with the tool `submit`, which says
+    how the scorer finds them; 0 asks for the answer at once."""
 
 
 SourceConfig = Annotated[SyntheticSource | FileSource | HubSource | ReasoningGymSource, Field(discriminator="type")]

@@ -39,16 +39,20 @@ class Trajectory:
 
     Attributes:
         prompt_tokens: ids of the prompt.
-        tokens: `T` ids after the prompt: what was sampled, and what tools answered in between.
-        loss_mask: 1 on sampled tokens, 0 on tool output.
+        tokens: `T` ids after the prompt: what was sampled, and what tools and the user said in between.
+        loss_mask: 1 on sampled tokens, 0 on what tools and the user say.
         logprobs: log-probability each sampled token was drawn with; 0 elsewhere.
         weights_version: version of the weights behind each token.
         finish_reason: how the last turn ended.
         response: the last turn split into thinking and answer, and all turns as messages.
+        turn_lengths: tokens sampled in each of the model's turns.
+        turn_anchors: for each of them, a name of what stood before it; equal where the same was seen.
+        turn_rewards: for each of them, the share of its calls that succeeded; 0 for a turn without calls.
         failure: what went wrong on our side during the episode; it is then abstained on.
         verdict: the verifier's decision, once there is one.
         reward: what the update uses; None when masked.
         advantage: set by the trainer.
+        turn_advantages: of each turn, where the trainer tells turns apart.
     """
 
     prompt_tokens: list[int]
@@ -58,19 +62,27 @@ class Trajectory:
     weights_version: list[int] = field(default_factory=list)
     finish_reason: FinishReason = "stop"
     response: Response | None = None
+    turn_lengths: list[int] = field(default_factory=list)
+    turn_anchors: list[str] = field(default_factory=list)
+    turn_rewards: list[float] = field(default_factory=list)
     failure: str | None = None
     verdict: Verdict | None = None
     reward: float | None = None
     advantage: float | None = None
+    turn_advantages: list[float] | None = None
 
-    def append_sampled(self, completion: Completion) -> None:
-        """Add what the model sampled."""
+    def append_sampled(self, completion: Completion, same_turn: bool = False) -> None:
+        """Add what the model sampled: a turn, or more of the last one."""
         count = len(completion.tokens)
         self.tokens += completion.tokens
         self.logprobs += completion.logprobs
         self.loss_mask += [1] * count
         self.weights_version += [completion.weights_version] * count
         self.finish_reason = completion.finish_reason
+        if same_turn:
+            self.turn_lengths[-1] += count
+        else:
+            self.turn_lengths.append(count)
 
     def append_observed(self, tokens: list[int], weights_version: int) -> None:
         """Add what the environment answered; it carries no loss."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from darkhorse.agent.tools import tool_names
 from darkhorse.errors import UserError
 from darkhorse.serving.conversation import Conversation
 from darkhorse.serving.model import load
@@ -39,6 +40,8 @@ class ChatOptions:
         context: most tokens of the conversation; beyond the model's window YaRN stretches it.
         tools: names of tools, with commas between.
         system: system message; none when empty.
+        corpus: what the tool `search` looks in; the current folder when None.
+        database: the SQLite file that the tool `sql` reads.
     """
 
     temperature: float = 0.6
@@ -46,6 +49,8 @@ class ChatOptions:
     context: int | None = None
     tools: str = ""
     system: str = ""
+    corpus: Path | None = None
+    database: Path | None = None
 
 
 def chat(model: str, options: ChatOptions) -> None:
@@ -64,7 +69,7 @@ def chat(model: str, options: ChatOptions) -> None:
         # shells have it ignored in what they start in the background; Ctrl-C is to work all the same
         signal.signal(signal.SIGINT, signal.default_int_handler)
     screen = Screen(Console(highlight=False))
-    with Toolbox() as toolbox:
+    with Toolbox(options.corpus, options.database) as toolbox:
         toolbox.choose(options.tools)
         with load(model, options.context, max_sequences=1) as loaded:
             settings = {"temperature": options.temperature}
@@ -114,7 +119,7 @@ def _obey(line: str, conversation: Conversation, screen: Screen, toolbox: Toolbo
         case "/tools":
             try:
                 toolbox.choose(rest)
-                screen.note(f"(tools: {', '.join(toolbox.names) or 'none'}; there are {', '.join(toolbox.known)})")
+                screen.note(f"(tools: {', '.join(toolbox.names) or 'none'}; there are {', '.join(tool_names())})")
             except UserError as error:
                 screen.note(f"({error})")
         case "/think" | "/fold" if rest in ("on", "off"):

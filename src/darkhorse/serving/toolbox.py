@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from pathlib import Path
 
-from darkhorse.agent.tools import Tool, default_tools
-from darkhorse.errors import UserError, did_you_mean
+from darkhorse.agent.tools import Tool, ToolSettings, ToolUnavailable, build_tools, close_tools, needs_sandbox
+from darkhorse.errors import UserError
 from darkhorse.sandbox.client import SandboxClient, SandboxProcess, SandboxUnavailable
 from darkhorse.serving.replies import Call
 from darkhorse.types import ToolSchema
 
 
 class Toolbox:
-    """Tools by name, some of them chosen; a context manager."""
+    """Tools by name, some of them chosen; a context manager. They keep their state until others are chosen.
 
-    known = ("calculator", "python")
+    Args:
+        corpus: what `search` looks in; the current folder when None.
+        database: the SQLite file that `sql` reads.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, corpus: Path | None = None, database: Path | None = None) -> None:
+        self._corpus, self._database = corpus, database
         self._stack = contextlib.ExitStack()
+        self._loop = self._stack.enter_context(asyncio.Runner())  # one for all calls: servers stay connected to it
         self._sandbox: SandboxClient | None = None
         self._chosen: dict[str, Tool] = {}
 
@@ -27,22 +33,19 @@ class Toolbox:
         """Let the model call these tools alone.
 
         Args:
-            names: with commas between; empty for none.
+            names: as `build_tools` takes them; empty for none.
 
         Raises:
-            UserError: if there is no such tool, or no sandbox for it.
+            UserError: if there is no such tool, or it cannot be made.
         """
-        wanted = [name.strip() for name in names.split(",") if name.strip()]
-        for name in wanted:
-            if name not in self.known:
-                raise UserError(f"There is no tool '{name}'.", did_you_mean(name, self.known))
-        if "python" in wanted and self._sandbox is None:
+        if needs_sandbox(names) and self._sandbox is None:
             try:
                 self._sandbox = self._stack.enter_context(SandboxProcess(workers=1))
             except SandboxUnavailable as error:
-                raise UserError(f"The tool 'python' needs a sandbox. {error}", "Try 'darkhorse sandbox'.") from error
-        tools = default_tools(self._sandbox)
-        self._chosen = {name: tools[name] for name in wanted}
+                raise UserError(f"A tool needs a sandbox. {error}", "Try 'darkhorse sandbox'.") from error
+        chosen = build_tools(names, ToolSettings(self._sandbox, corpus=self._corpus, database=self._database))
+        self._loop.run(close_tools(self._chosen.values()))
+        self._chosen = chosen
 
     @property
     def names(self) -> list[str]:
@@ -60,14 +63,15 @@ class Toolbox:
         if tool is None:
             return f"Error: there is no tool '{call.name}'. Known: {', '.join(self._chosen)}"
         try:
-            return asyncio.run(_call(tool, call))
-        except SandboxUnavailable as error:
+            return self._loop.run(_call(tool, call))
+        except (SandboxUnavailable, ToolUnavailable) as error:
             return f"Error: the tool is unavailable: {error}"
 
     def __enter__(self) -> Toolbox:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._loop.run(close_tools(self._chosen.values()))
         self._stack.close()
 
 

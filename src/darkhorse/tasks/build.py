@@ -68,9 +68,12 @@ def build_source(config: SourceConfig, name: str, seed: int, stage: str) -> Task
             rows = hub_rows(config.name, config.split, config.subset)
             return import_source(name, rows, _importer(config), config.name)
         case ReasoningGymSource():
-            from darkhorse.tasks.reasoning_gym import reasoning_gym_tasks
+            from darkhorse.tasks.reasoning_gym import as_game, reasoning_gym_tasks
 
-            return FiniteSource(name, reasoning_gym_tasks(config.dataset, config.size, seed, **config.options))
+            tasks = reasoning_gym_tasks(config.dataset, config.size, seed, **config.options)
+            if config.attempts:
+                tasks = [as_game(task, config.attempts) for task in tasks]
+            return FiniteSource(name, tasks)
 
 
 def held_out(config: SyntheticSource, count: int) -> list[Demonstration]:

@@ -69,7 +69,8 @@ Importer: TypeAlias = Callable[[Mapping[str, Any], Origin], Task | Demonstration
 
 
 def from_darkhorse(row: Mapping[str, Any], origin: Origin) -> Task | Demonstration:
-    """A row with `prompt` (messages or text), `verifier` and `truth`; optionally `id`, `source`, `tools`, `metadata`.
+    """A row with `prompt` (messages or text), `verifier` and `truth`; optionally `id`, `source`, `tools`, `metadata`,
+    and `environment` with its `setup`.
 
     A row that also has a `completion` (a reasoned answer as text, or the messages after the prompt) is a
     demonstration. Only such a row may leave out `verifier` and `truth`; it then serves supervised fine-tuning alone.
@@ -87,6 +88,8 @@ def from_darkhorse(row: Mapping[str, Any], origin: Origin) -> Task | Demonstrati
         tools=_tools(row, origin),
         source=_text(row, "source", origin, default=origin.stem),
         metadata=_object(row, "metadata", origin, default={}),
+        environment=_text(row, "environment", origin, default=""),
+        setup=row.get("setup"),
     )
     return task if completion is None else Demonstration(task, completion)
 
@@ -179,9 +182,9 @@ def _prompt(row: Mapping[str, Any], origin: Origin) -> tuple[Message, ...]:
     return messages
 
 
-_TURNS = re.compile(r"a(t+a)*")  # assistant, tool, by their initials
+_TURNS = re.compile(r"a([tu]+a)*")  # assistant, tool, user, by their initials
 _COMPLETION = (
-    'Give text like "thinking\\n</think>\\n\\nanswer", or assistant and tool messages that end with such an assistant.'
+    'Give text like "thinking\\n</think>\\n\\nanswer", or such messages with what tools and users say between.'
 )
 
 

@@ -11,11 +11,13 @@ import importlib
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from types import CodeType, FunctionType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from darkhorse.errors import UserError, did_you_mean, missing_extra
 from darkhorse.tasks.task import Task
+from darkhorse.types import ToolSchema
 
 Scorer: TypeAlias = Callable[[str, dict[str, Any]], float]
 
@@ -59,6 +61,24 @@ def reasoning_gym_tasks(dataset_name: str, size: int, seed: int, **config: Any) 
             "Choose another data set.",
         )
     return tasks
+
+
+GAME = "text_game"
+SUBMIT: Final[ToolSchema] = {
+    "type": "function",
+    "function": {
+        "name": "submit",
+        "description": "Try out an answer",
+        "parameters": {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]},
+    },
+}
+"""`submit(answer)`: how the scorer finds an answer, and how many more may be tried."""
+
+
+def as_game(task: Task, attempts: int) -> Task:
+    """The task as a game: up to `attempts` answers may be tried out before the one that counts."""
+    setup = {"attempts": attempts}
+    return replace(task, id=f"{task.id}/game", tools=(SUBMIT,), environment=GAME, setup=setup)
 
 
 @functools.cache

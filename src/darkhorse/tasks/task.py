@@ -23,6 +23,8 @@ class Task:
         tools: functions shown to the model, OpenAI shape; empty when the task has none.
         source: suite and kind, e.g. `mathematics/gcd`.
         metadata: anything else worth logging (`level`, ...).
+        environment: name of the world an episode of it takes place in; empty where there are only tools.
+        setup: what that world starts from (JSON-serialisable); never shown to the model.
     """
 
     id: str
@@ -32,6 +34,8 @@ class Task:
     tools: tuple[ToolSchema, ...] = ()
     source: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    environment: str = ""
+    setup: Any = None
 
     @property
     def suite(self) -> str:

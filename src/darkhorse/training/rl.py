@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, pstdev
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from darkhorse.agent.collect import SampledGroups, Workplace, sample_groups, sample_row
 from darkhorse.agent.episode import derive_seed
+from darkhorse.agent.metrics import episode_metrics
 from darkhorse.config.stages import RLStage
 from darkhorse.errors import UserError
 from darkhorse.policy.adapters import training_adapters
@@ -38,6 +42,9 @@ from darkhorse.training.losses import LOSSES, LossConfig, LossInputs, Normaliser
 from darkhorse.training.optimizer import MasterOptimizer
 from darkhorse.training.rollout_batch import Batch, remembered, restored
 from darkhorse.training.stage_run import StageRun
+from darkhorse.training.turn_advantages import TURN_ADVANTAGES, combined
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,8 @@ class RLTrainer:
         if self.settings.max_off_policy_steps and step < self.settings.steps:
             ahead = await self._sample(self.settings.prompts_per_step)
             try:
-                # in a thread, so that verdicts come in meanwhile
-                changes, updating = await asyncio.to_thread(self._timed_update, step, batch, optimizer)
+                # in a thread of its own, so that verdicts come in meanwhile, however many threads they occupy
+                changes, updating = await _apart(partial(self._timed_update, step, batch, optimizer))
             except BaseException:
                 ahead.groups.give_up()
                 raise
@@ -184,6 +191,12 @@ class RLTrainer:
         for members, values in zip(chosen, advantages, strict=True):
             for trajectory, value in zip(members, values.tolist(), strict=True):
                 trajectory.advantage = value
+            if self.settings.turn_advantage != "none":
+                turns = TURN_ADVANTAGES[self.settings.turn_advantage](members, self.settings.turn_discount)
+                for trajectory, both in zip(
+                    members, combined(values.tolist(), turns, self.settings.turn_weight), strict=True
+                ):
+                    trajectory.turn_advantages = both
 
     def _choose(self, group: Group) -> list[Trajectory]:
         """The trajectories to learn from: those with a reward, or the most telling of them."""
@@ -291,6 +304,15 @@ class _Packed:
     temperature: float
 
 
+async def _apart(work: Callable[[], Result]) -> Result:
+    """Run in a thread that nothing else waits for."""
+    executor = ThreadPoolExecutor(1)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+    finally:
+        executor.shutdown(wait=False)
+
+
 def _rewarded(group: Group) -> list[Trajectory]:
     return [trajectory for trajectory in group.trajectories if trajectory.reward is not None]
 
@@ -316,18 +338,26 @@ def loss_inputs(
     members = [t for packed in packs for t in packed.members]
     counts = torch.tensor([t.num_sampled for t in members])
     sampling = [lp for t in members for lp, m in zip(t.logprobs, t.loss_mask, strict=True) if m]
-    advantages = torch.tensor([t.advantage or 0.0 for t in members], dtype=logprobs_T.dtype)
+    advantages = [value for t in members for value in _token_advantages(t)]
     device = logprobs_T.device
     return LossInputs(
         logprobs_T=logprobs_T,
         old_logprobs_T=old_logprobs_T,
         sampling_logprobs_T=torch.tensor(sampling, dtype=logprobs_T.dtype, device=device),
-        advantages_T=advantages.repeat_interleave(counts).to(device),
+        advantages_T=torch.tensor(advantages, dtype=logprobs_T.dtype, device=device),
         mask_T=torch.ones_like(logprobs_T, dtype=torch.bool),
         sequence_index_T=torch.arange(len(members)).repeat_interleave(counts).to(device),
         num_sequences=len(members),
         ref_logprobs_T=ref_logprobs_T,
     )
+
+
+def _token_advantages(trajectory: Trajectory) -> list[float]:
+    """The advantage of every sampled token: its turn's where turns are told apart, else the episode's."""
+    if trajectory.turn_advantages is None:
+        return [trajectory.advantage or 0.0] * trajectory.num_sampled
+    turns = zip(trajectory.turn_advantages, trajectory.turn_lengths, strict=True)
+    return [value for value, length in turns for _ in range(length)]
 
 
 def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str, float]:
@@ -359,4 +389,4 @@ def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str,
         metrics[f"rewards/{name}/abstained"] = float(len(judged) - len(scores))
     for source, values in sorted(by_source.items()):
         metrics[f"sources/{source}/reward"] = fmean(values) if values else 0.0
-    return metrics
+    return metrics | episode_metrics(groups)

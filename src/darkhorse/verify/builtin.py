@@ -15,6 +15,7 @@ from darkhorse.verify import (
     preference,
     reasoning_gym,
     table,
+    worlds,
     zebra,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "preference",
     "reasoning_gym",
     "table",
+    "worlds",
     "zebra",
 ]

@@ -1,21 +1,46 @@
-"""The `python` tool: a program run in the sandbox, as one cell of a notebook."""
+"""The `python` tool: programs run in the sandbox, as the cells of one notebook."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from darkhorse.agent.tools.base import function_schema, text_argument
+from darkhorse.agent.tools.base import Shared, function_schema, shorten, text_argument
 from darkhorse.sandbox.client import SandboxClient, SandboxUnavailable
 from darkhorse.sandbox.protocol import MAX_SOURCE_CHARACTERS, ExecuteRequest, ExecuteResult, RunLimits
 from darkhorse.types import ToolSchema
 
+MAX_SESSION_CHARACTERS = 200_000
+_LONGEST_RUN_S = 300.0
+_KEPT = ("accepted", "runtime_error")  # a cell that was stopped left nothing anyone could rely on
+
+# Runs in the sandbox. The earlier cells run again, unseen and in the same order, and then the new one as in a notebook.
+_SESSION = """\
+import ast, contextlib, io
+for cell in cells:
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with contextlib.suppress(BaseException), quiet[0], quiet[1]:
+        exec(compile(cell, "main.py", "exec", dont_inherit=True), space)
+program, last = ast.parse(code, "main.py"), None
+if program.body and isinstance(program.body[-1], ast.Expr):
+    last = ast.Expression(program.body.pop().value)
+exec(compile(program, "main.py", "exec", dont_inherit=True), space)
+if last is not None:
+    value = eval(compile(last, "main.py", "eval", dont_inherit=True), space)
+    if value is not None:
+        print(repr(value))
+"""
+
 
 class Python:
-    """Runs code and answers with what it printed and the value of its last expression. Calls share no state.
+    """Runs code and answers with what it printed and the value of its last expression.
+
+    As an episode has it (`fresh`), names of earlier calls are still there. No process waits between calls: each run is
+    a new one in the sandbox, in which the earlier cells run again first. The sandbox starts every process with the same
+    random numbers, so they do what they did before, unless they read the clock.
 
     Args:
         sandbox: where the code runs.
-        limits: what it may use.
+        limits: what one call may use; running the earlier cells again does not count.
         max_characters: longest answer; the middle of a longer one is left out.
     """
 
@@ -23,6 +48,14 @@ class Python:
         self._sandbox = sandbox
         self._limits = limits or RunLimits()
         self._max_characters = max_characters
+        self._cells: list[str] | None = None
+        self._spent_s = 0.0
+
+    def fresh(self, shared: Shared) -> Python:
+        """The tool with a session of its own, in which nothing has run yet."""
+        session = Python(self._sandbox, self._limits, self._max_characters)
+        session._cells = []
+        return session
 
     @property
     def name(self) -> str:
@@ -34,7 +67,7 @@ class Python:
         """One text parameter, `code`."""
         return function_schema(
             "python",
-            "Run Python code and see what it prints and the value of its last line. Nothing is kept between calls.",
+            "Run Python code and see what it prints and the value of its last line. Names stay defined between calls.",
             "code",
             "The code to run.",
         )
@@ -54,24 +87,29 @@ class Python:
             code.encode()
         except UnicodeEncodeError:
             return "Error: the code is not valid Unicode"
-        answer = await self._sandbox.execute(ExecuteRequest(source=code, limits=self._limits, interactive=True))
+        if self._cells and sum(map(len, self._cells)) + len(code) > MAX_SESSION_CHARACTERS:
+            return "Error: the session has become too long"
+        answer = await self._sandbox.execute(self._request(code))
         if answer.status == "infrastructure_error":
             raise SandboxUnavailable(answer.message)
-        return _shorten(_describe(answer), self._max_characters)
+        if self._cells is not None and answer.status in _KEPT:
+            self._cells.append(code)
+            self._spent_s = answer.wall_s
+        return shorten(described(answer), self._max_characters)
+
+    def _request(self, code: str) -> ExecuteRequest:
+        if not self._cells:
+            return ExecuteRequest(source=code, limits=self._limits, interactive=True)
+        names = f"{{'cells': {self._cells!r}, 'code': {code!r}, 'space': globals()}}"
+        more = {key: min(_LONGEST_RUN_S, getattr(self._limits, key) + 2 * self._spent_s) for key in ("wall_s", "cpu_s")}
+        limits = self._limits.model_copy(update=more)
+        return ExecuteRequest(source=f"exec({_SESSION!r}, {names})", limits=limits)
 
 
-def _describe(result: ExecuteResult) -> str:
+def described(result: ExecuteResult) -> str:
+    """What a program printed, and its error if it had one, as the model reads them."""
     output = result.stdout.strip("\n")
     if result.status == "accepted":
         return output or "(no output)"
     error = f"Error: {result.message or result.status}"
     return f"{output}\n{error}" if output else error
-
-
-def _shorten(text: str, limit: int) -> str:
-    """Keep the beginning and the end, where errors stand."""
-    if len(text) <= limit:
-        return text
-    mark = "\n...\n"
-    tail = (limit - len(mark)) // 2
-    return text[: limit - len(mark) - tail] + mark + text[-tail:]

@@ -14,6 +14,7 @@ from darkhorse.tasks.synthetic import (
     programming,
     tools,
 )
+from darkhorse.tasks.synthetic.agentic import calculation, database, debugging, feedback, retrieval, service
 from darkhorse.tasks.synthetic.base import Generator
 
 SUITES: dict[str, tuple[Generator, ...]] = {
@@ -24,6 +25,12 @@ SUITES: dict[str, tuple[Generator, ...]] = {
     "function_calls": function_calls.GENERATORS,
     "tools": tools.GENERATORS,
     "preference": preference.GENERATORS,
+    "calculation": calculation.GENERATORS,
+    "database": database.GENERATORS,
+    "retrieval": retrieval.GENERATORS,
+    "service": service.GENERATORS,
+    "debugging": debugging.GENERATORS,
+    "feedback": feedback.GENERATORS,
 }
 
 

@@ -1,0 +1,1 @@
+"""Worlds that episodes take place in."""
