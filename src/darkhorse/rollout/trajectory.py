@@ -47,6 +47,7 @@ class Trajectory:
         response: the last turn split into thinking and answer, and all turns as messages.
         failure: what went wrong on our side during the episode; it is then abstained on.
         verdict: the verifier's decision, once there is one.
+        learned: what a reward model or judge said, where one was asked; a score of 0 by a guard counts.
         reward: what the update uses; None when masked.
         advantage: set by the trainer.
     """
@@ -60,6 +61,7 @@ class Trajectory:
     response: Response | None = None
     failure: str | None = None
     verdict: Verdict | None = None
+    learned: Verdict | None = None
     reward: float | None = None
     advantage: float | None = None
 

@@ -1,5 +1,5 @@
 """Importing this module registers every verifier Darkhorse brings."""
 
-from darkhorse.verify import answers, code, functions, instructions, math, preference, reasoning_gym
+from darkhorse.verify import answers, code, functions, instructions, math, open_ended, preference, reasoning_gym
 
-__all__ = ["answers", "code", "functions", "instructions", "math", "preference", "reasoning_gym"]
+__all__ = ["answers", "code", "functions", "instructions", "math", "open_ended", "preference", "reasoning_gym"]
