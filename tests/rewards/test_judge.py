@@ -8,13 +8,13 @@ import re
 
 import pytest
 from fastapi import FastAPI, Request, Response
-from served import Served
 
 from darkhorse.config.rewards import JudgeConfig
 from darkhorse.rewards import judge as judging
 from darkhorse.rewards.judge import Comparison, Grade, Judge, read_verdict
 from darkhorse.rewards.scorer import Ask
 from darkhorse.verify.verdict import Abstained, Scored
+from live_app import Served
 
 PROMPT = ({"role": "user", "content": "Say something kind."},)
 FENCED = re.compile(r"^(?P<name>[\w ]+):\n(?P<fence>=== \w+ ===)\n(?P<text>.*?)\n(?P=fence)", re.DOTALL | re.MULTILINE)

@@ -7,7 +7,6 @@ import asyncio
 import httpx
 import pytest
 import torch
-from served import Served
 from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
@@ -23,6 +22,7 @@ from darkhorse.rewards.reward_model import LocalScorer, RewardModel, load_reward
 from darkhorse.rewards.scorer import Ask, bounded
 from darkhorse.rewards.service import RemoteRewardModel, create_app, serve
 from darkhorse.verify.verdict import Abstained, Scored
+from live_app import Served
 
 PROMPT = [{"role": "user", "content": "Say something."}]
 ASKS = [
