@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from darkhorse.tasks.task import PreferencePair, is_held_out
 from darkhorse.types import Message
 
 HELD_OUT_ONE_IN = 4
+SETS = ("hh_rlhf", "pandalm", "tulu", "dpo")
 
 
 def read_pairs(data: Path) -> list[PreferencePair]:
@@ -26,11 +28,18 @@ class RealPairs:
     Args:
         pairs: all of them.
         seed: of the order in which they are trained on.
+        sets: those that are trained on.
+
+    Attributes:
+        held: what is measured on, of all sets.
+        rest: what is not, of all sets.
+        trained: of these, what is trained on.
     """
 
-    def __init__(self, pairs: list[PreferencePair], seed: int) -> None:
+    def __init__(self, pairs: list[PreferencePair], seed: int, sets: Sequence[str]) -> None:
         self.held = [pair for pair in pairs if is_held_out(pair.prompt, HELD_OUT_ONE_IN)]
-        self.trained = [pair for pair in pairs if not is_held_out(pair.prompt, HELD_OUT_ONE_IN)]
+        self.rest = [pair for pair in pairs if not is_held_out(pair.prompt, HELD_OUT_ONE_IN)]
+        self.trained = [pair for pair in self.rest if pair.source in sets]
         random.Random(seed).shuffle(self.trained)
 
     def train(self, index: int) -> PreferencePair:

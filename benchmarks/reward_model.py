@@ -1,10 +1,12 @@
 """Does a reward model learn what people prefer, or only how long they like it? And do the guards stop its hackers?
 
-A reward model is trained on three quarters of the prompts of four sets of real pairs and measured on the others, beside
-a rule that prefers the longer or the shorter answer, as the training pairs of each set say. To fit a CPU it is built on
-the first layers of the embedded model, of which the last are trained; long pairs are left out and counted. Then
-every listed hack is scored against the honest answer to its question, without and with guards and rules; and the guards
-are asked about all real answers, which they should let through. Training goes on where it was interrupted.
+A reward model is trained on three quarters of the prompts of real pairs and measured on the others, beside a rule that
+prefers the longer or the shorter answer, as the pairs that are not held out say of each set. One set, HH-RLHF, is large
+enough to be trained on here; the others show how far that carries. To fit a CPU the model is built on the first layers
+of the embedded one, of which the last are trained; long pairs are left out and counted.
+
+Then every listed hack is scored against the honest answer to its question, without and with guards and rules; and the
+guards are asked about all real answers, which they should let through. Training goes on where it was interrupted.
 
     python benchmarks/reward_model.py --json benchmarks/results/reward_model.json
 """
@@ -26,7 +28,7 @@ from rich.table import Table
 import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
 from _models import EMBEDDED
 from _peers import OUT
-from _preference_sets import RealPairs, read_pairs
+from _preference_sets import SETS, RealPairs, read_pairs
 from _reward_hacks import HACKS, QUESTIONS, Hack
 from _writing import write_json
 from darkhorse.chat.reasoning import Response
@@ -53,6 +55,7 @@ STAGE = "preference"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("DARKHORSE_DATA", "../shared/data")))
+    parser.add_argument("--sets", choices=SETS, nargs="+", default=["hh_rlhf"], help="to train on")
     parser.add_argument("--layers", type=int, default=10, help="of the embedded model that are used")
     parser.add_argument("--trainable-layers", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60)
@@ -63,7 +66,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     everything = read_pairs(arguments.data)
-    pairs = RealPairs(everything, arguments.seed)
+    pairs = RealPairs(everything, arguments.seed, arguments.sets)
     settings = RewardModelStage(
         steps=arguments.steps,
         learning_rate=arguments.learning_rate,
@@ -76,7 +79,12 @@ def main() -> None:
     )
     model = trained(pairs, settings, arguments.layers, arguments.output)
     figures: dict[str, Any] = {
-        "trained_on": {"steps": settings.steps, "pairs": settings.steps * settings.batch_size, "seed": arguments.seed}
+        "trained_on": {
+            "sets": arguments.sets,
+            "pairs": settings.steps * settings.batch_size,
+            "layers": arguments.layers,
+            "seed": arguments.seed,
+        }
     }
     figures["held_out"] = held_out_figures(model, pairs, settings)
     show(figures["held_out"])
@@ -113,7 +121,7 @@ def held_out_figures(model: RewardModel, pairs: RealPairs, settings: RewardModel
     short = ShortPairs(pairs, fits)
     held = short.held_out(len(pairs.held))
     chosen, rejected = pair_rewards(model, held, settings.micro_batch_tokens)
-    rules = {source: prefers_longer(pairs.trained, source) for source in {pair.source for pair in held}}
+    rules = {source: prefers_longer(pairs.rest, source) for source in {pair.source for pair in held}}
     lead = (chosen - rejected).cpu().numpy()
     by_length = np.array([follows(rules[pair.source], pair) for pair in held])
     found: dict[str, Any] = {"overlong": short.overlong_held_out}
@@ -139,9 +147,9 @@ def held_out_figures(model: RewardModel, pairs: RealPairs, settings: RewardModel
     return found
 
 
-def prefers_longer(trained: list[PreferencePair], source: str) -> bool:
-    """What the training pairs of a set say about length."""
-    mine = [pair for pair in trained if pair.source == source]
+def prefers_longer(pairs: list[PreferencePair], source: str) -> bool:
+    """What the pairs of a set that are not held out say about length."""
+    mine = [pair for pair in pairs if pair.source == source]
     return sum(len(p.chosen) > len(p.rejected) for p in mine) >= sum(len(p.chosen) < len(p.rejected) for p in mine)
 
 
