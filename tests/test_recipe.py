@@ -110,7 +110,7 @@ def test_every_stage_trains(run: Path) -> None:
     for stage in ("cold_start", "preference_model", "reason"):
         assert all(row["grad_norm"] > 0 for row in read_metrics(run / stage / "metrics.jsonl"))
     statistics = json.loads((run / "preference_model/checkpoints/step_1/reward_statistics.json").read_text())
-    assert set(statistics) == {"mean", "deviation"}
+    assert set(statistics) == {"mean", "deviation", "float32_head"}
 
 
 def rollouts(run: Path, stage: str) -> list[dict[str, Any]]:

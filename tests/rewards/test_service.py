@@ -187,7 +187,7 @@ def test_strangers_and_malformed_requests_are_refused(server):
         {"items": [{"prompt": "?", "answers": ["a"]}]},
     ):
         assert httpx.post(url, json=bad, headers=headers).status_code == 422
-    assert httpx.post(url, content=b"\xff{", headers=headers).status_code in (400, 422)
+    assert httpx.post(url, content=b"\xff{", headers=headers).status_code == 422
     assert httpx.post(url, json=body, headers=headers).status_code == 200
     ((verdict,),) = asyncio.run(RemoteRewardModel(server.url, "wrong").score([Ask(PROMPT, ["a"])]))
     assert isinstance(verdict, Abstained) and "401" in verdict.reason

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import httpx
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
 from darkhorse.errors import UserError
@@ -117,6 +119,12 @@ def create_app(model: ScoresAll, name: str, token: str | None = None) -> FastAPI
             raise HTTPException(401, "send the server's token as 'Authorization: Bearer ...'")
 
     app = FastAPI(title="Darkhorse reward model", dependencies=[Depends(check_token)], lifespan=lifespan)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        """Without the input, which may be no UTF-8."""
+        problems = [{"loc": [str(part) for part in one["loc"]], "msg": one["msg"]} for one in error.errors()]
+        return JSONResponse({"detail": problems}, 422)
 
     @app.post("/v1/score")
     async def score(request: ScoreRequest) -> ScoreResponse:
