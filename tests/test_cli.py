@@ -65,6 +65,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         "train",
         "sft",
         "reward-model",
+        "reward-server",
         "rl",
         "eval",
         "chat",
@@ -138,6 +139,14 @@ def test_debug_shows_the_traceback_wherever_it_stands(capsys: pytest.CaptureFixt
     text = capsys.readouterr().err
     assert "Traceback (most recent call last)" in text
     assert "error: There is no recipe at nowhere.toml." in text
+
+
+def test_a_reward_server_wants_a_token_anywhere_but_on_loopback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DARKHORSE_REWARD_TOKEN", raising=False)
+    assert "without a token" in fails(capsys, "reward-server", "model", "--host", "0.0.0.0")
+    assert "could not be loaded" in fails(capsys, "reward-server", "/no/such/folder")
 
 
 def test_unknown_commands_and_options_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:

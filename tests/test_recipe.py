@@ -58,6 +58,8 @@ max_refills = 0
 reward_model = "preference_model"
 replay_from = "reason"
 replay_share = 0.5
+scale_rewards = "source"
+watch = { tasks = [{ type = "synthetic", suite = "mathematics" }], samples_per_suite = 2 }
 truncation = "keep"
 sampling = { max_completion_length = 8 }
 tasks = [{ type = "synthetic", suite = "preference" }, { type = "synthetic", suite = "function_calls" }]
@@ -109,8 +111,9 @@ def test_every_stage_trains(run: Path) -> None:
         assert events.stat().st_size > 200
     for stage in ("cold_start", "preference_model", "reason"):
         assert all(row["grad_norm"] > 0 for row in read_metrics(run / stage / "metrics.jsonl"))
+    assert "watch/mathematics" in read_metrics(run / "general" / "metrics.jsonl")[-1]
     statistics = json.loads((run / "preference_model/checkpoints/step_1/reward_statistics.json").read_text())
-    assert set(statistics) == {"mean", "deviation"}
+    assert set(statistics) == {"mean", "deviation", "float32_head"}
 
 
 def rollouts(run: Path, stage: str) -> list[dict[str, Any]]:

@@ -252,6 +252,21 @@ def sandbox(
     serve(host, port, options, token)
 
 
+@app.command("reward-server")
+def reward_server(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A reward-model stage, model folder or hub id.")],
+    host: Annotated[str, typer.Option(help="Address; anything but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8090,
+    token: Annotated[
+        str | None, typer.Option(envvar="DARKHORSE_REWARD_TOKEN", help="What clients must send as a bearer token.")
+    ] = None,
+) -> None:
+    """Serve a reward model until interrupted."""
+    from darkhorse.rewards.service import serve
+
+    serve(model, host, port, token)
+
+
 @app.command()
 def verify(
     verifier: Annotated[str, typer.Option(help="Name of the verifier, e.g. math.")],

@@ -19,13 +19,15 @@ from darkhorse.errors import UserError, did_you_mean
 from darkhorse.evals.contamination import warn_of_contamination
 from darkhorse.evals.runner import BASE, evaluate, read_samples, write_samples
 from darkhorse.evals.summary import paired_figures, suite_figures
+from darkhorse.evals.watching import watching
 from darkhorse.observe.progress import print_summary
 from darkhorse.observe.report import write_report
 from darkhorse.policy.adapters import require_peft
 from darkhorse.policy.loading import load_policy, resolve
 from darkhorse.policy.memory import release_freed_memory
 from darkhorse.policy.saving import write_file
-from darkhorse.rewards.reward_model import RewardModel, load_reward_model
+from darkhorse.rewards.build import build_scorers
+from darkhorse.rewards.reward_model import load_reward_model
 from darkhorse.tasks.build import build_mixture
 from darkhorse.tasks.mixture import Mixture
 from darkhorse.tasks.pairs import build_pairs
@@ -34,6 +36,7 @@ from darkhorse.training.data_checks import check_demonstrations, check_verifiers
 from darkhorse.training.reward_model import train_reward_model
 from darkhorse.training.rl import RLTrainer
 from darkhorse.training.sft import train_sft
+from darkhorse.training.watch import Watch
 
 _BASE_MODEL = "base_model.json"
 
@@ -182,7 +185,7 @@ class _Run:
                 mixture = build_mixture(_weighted(stage.tasks), self.recipe.seed, name)
                 seconds = train_sft(policy, name, stage, mixture, self.run_dir)
             case RewardModelStage():
-                reward_model = load_reward_model(source)
+                reward_model = load_reward_model(source, float32_head=stage.float32_head)
                 pairs = build_pairs(stage.pairs, self.recipe.seed)
                 seconds = train_reward_model(reward_model, name, stage, pairs, self.run_dir)
             case RLStage():
@@ -192,14 +195,17 @@ class _Run:
 
     def _run_rl(self, name: str, stage: RLStage, source: str, base: str) -> float:
         mixture = build_mixture(self._sources(stage), self.recipe.seed, name)
-        reward_model: RewardModel | None = None
-        if stage.reward_model is not None:
-            reward_model = load_reward_model(self._folder(stage.reward_model, base))
+        folder = self._folder(stage.reward_model, base) if stage.reward_model is not None else None
+        scorer, audit = build_scorers(stage, folder)
         policy = load_policy(self.recipe.model, source)
         reference = load_policy(self.recipe.model, source) if stage.beta or stage.interpolation < 1 else None
         with open_workplace(self.recipe, policy) as place:
             heats = self._replayed_temperatures(stage, mixture)
-            trainer = RLTrainer(policy, name, stage, self.recipe.seed, mixture, place, reward_model, reference, heats)
+            seed = self.recipe.seed
+            trainer = RLTrainer(policy, name, stage, seed, mixture, place, scorer, reference, heats, audit)
+            if stage.watch is not None:
+                measure = watching(place, stage.watch, self.recipe.evaluation, trainer.sync, seed)
+                trainer.watch = Watch(measure)
             return trainer.train(self.run_dir)
 
     def _replayed_temperatures(self, stage: RLStage, mixture: Mixture) -> dict[str, float]:

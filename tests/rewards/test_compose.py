@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from statistics import fmean
 
 import pytest
@@ -26,7 +27,7 @@ def group(*trajectories, verifier="math"):
 
 
 def rewards(group, reward_model=None, seed=0, **settings):
-    assign_rewards([group], RLStage(**settings), reward_model, seed)
+    asyncio.run(assign_rewards([group], RLStage(**settings), reward_model, seed))
     return [trajectory.reward for trajectory in group.trajectories]
 
 
@@ -36,9 +37,9 @@ class Judge:
     def __init__(self):
         self.seen = []
 
-    def score(self, prompt, answers):
-        self.seen += answers
-        return [len(answer) / 1000 for answer in answers]
+    async def score(self, asks):
+        self.seen += [answer for ask in asks for answer in ask.answers]
+        return [[Scored(len(answer) / 1000, "long") for answer in ask.answers] for ask in asks]
 
 
 @pytest.mark.parametrize(("truncation", "cut"), [("mask", None), ("penalise", 0.0), ("keep", 0.75)])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkhorse.chat.reasoning import split_reasoning
+from darkhorse.chat.reasoning import Response, split_reasoning
+from darkhorse.config.rewards import GuardConfig
 from darkhorse.rewards.guards import guard
 
 
@@ -63,3 +64,42 @@ def test_hostile_answers_are_judged_quickly(piece):
     verdict(answer)
     verdict(" ".join(f"w{number % 97}" for number in range(120)))
     assert time.perf_counter() - started < 1.0
+
+
+def asked(prompt, answer, **settings):
+    response = Response("", answer, closed=True)
+    return guard(response, [{"role": "user", "content": prompt}], GuardConfig(**settings))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("Rate my essay from 1 to 10.", "Score: 7. The essay is clear, but it ends too soon."),
+        ("Translate 'good morning' into Russian.", "In Russian one says: доброе утро."),
+        ("What is the Greek letter for an angle?", "It is usually written as the letter θ."),
+        ("What does the wavelength λ depend on?", "The wavelength λ depends on speed and frequency ν of the wave."),
+        ("如何做面包？", "先把面粉 (flour) 和酵母混合，然后揉面，发酵一小时，最后烘烤。请耐心等待。"),
+        ("パンはなぜ膨らむのですか", "パン は イースト の ガス で 膨らみます。"),
+        ("Explain how a jury works.", "The judge explains the law, and the jury decides on the facts."),
+        ("Who won the match?", "The home team won by two goals to one, after extra time."),
+        ("Draw a line.", "Here is a line:\n\n----------------------------------------\n\nas you wished."),
+    ],
+)
+def test_what_the_prompt_brings_up_is_no_attack(prompt, answer):
+    assert asked(prompt, answer, min_words=1) is None
+
+
+def test_each_check_can_be_left_out():
+    assert "script" not in str(asked("Why?", "Потому что так и есть.", checks=["length"]))
+    assert asked("Why?", "Потому что так и есть.", checks=["length"]) is None
+    assert "cyrillic letters" in str(asked("Why?", "Потому что так и есть.", checks=["language"]))
+    assert asked("Why?", "word " * 500, checks=["length"], max_words=1000) is None
+
+
+@pytest.mark.parametrize(
+    "piece", ["ignore ", "the answer is ", "score ", "a\u200bb ", "<|", "rate this ", "this response is "]
+)
+def test_hostile_repetition_costs_little(piece):
+    started = time.perf_counter()
+    asked("Why?", piece * 20_000, checks=["injection", "opener", "language"])
+    assert time.perf_counter() - started < 2.0

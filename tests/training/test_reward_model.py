@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -113,3 +114,32 @@ def test_micro_batches_give_the_same_model(base, tmp_path):
         train_reward_model(model, "preference", settings, Pairs(), tmp_path / str(micro_batch_tokens))
         weights.append(model.model.score.weight.detach().clone())
     torch.testing.assert_close(weights[0], weights[1], rtol=1e-3, atol=1e-6)
+
+
+def test_a_margin_asks_for_a_lead(base, tmp_path):
+    chosen, rejected = torch.tensor([1.0, 0.0], dtype=torch.float64), torch.tensor([0.0, 0.0], dtype=torch.float64)
+    wanted = math.log(1 + math.exp(-0.5)) + math.log(1 + math.exp(2.0))
+    assert float(bradley_terry_loss(chosen, rejected, 0.0, torch.tensor([0.5, 2.0]))) == pytest.approx(wanted)
+
+    class Stated(Pairs):
+        def train(self, index):
+            return replace(super().train(index), margin=3.0 if index % 2 else None)
+
+    settings = RewardModelStage(steps=1, batch_size=4, held_out_pairs=2, margin=1.0)
+    train_reward_model(load_reward_model(base, torch.float32), "p", settings, Stated(), tmp_path)
+    row = json.loads((tmp_path / "p/metrics.jsonl").read_text())
+    assert row["loss"] == pytest.approx((math.log(1 + math.e) + math.log(1 + math.exp(3.0))) / 2, rel=1e-3)
+
+
+def test_overlong_pairs_are_left_out_and_counted(base, tmp_path):
+    class Long(Pairs):
+        def train(self, index):
+            pair = super().train(index)
+            return replace(pair, rejected="no" * 500) if index % 3 == 0 else pair
+
+    settings = RewardModelStage(steps=2, batch_size=4, held_out_pairs=6, max_tokens=400)
+    train_reward_model(load_reward_model(base, torch.float32), "p", settings, Long(), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "p/metrics.jsonl").read_text().splitlines()]
+    assert [row["pairs/overlong"] for row in rows] == [2, 4]
+    assert rows[-1]["eval/overlong"] == sum((1000 + 7 * number) % 3 == 0 for number in range(6))
+    assert {"eval/ece", "eval/length_correlation", "eval/length_matched_accuracy"} <= set(rows[-1])

@@ -48,6 +48,20 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
+    def _one_reward_model(self) -> Recipe:
+        for name, stage in self.stage.items():
+            if (
+                isinstance(stage, RLStage)
+                and stage.reward_model is not None
+                and stage.external_reward_model is not None
+            ):
+                raise ValueError(
+                    f"stage.{name} names both reward_model '{stage.reward_model}' and external_reward_model "
+                    f"'{stage.external_reward_model}': give one"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _whole_weights_move_back(self) -> Recipe:
         for name, stage in self.stage.items():
             if isinstance(stage, RLStage) and stage.interpolation < 1 and stage.lora is not None:

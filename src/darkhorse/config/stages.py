@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from darkhorse.config.base import Settings
+from darkhorse.config.rewards import JudgeConfig, LearnedRewardConfig
 from darkhorse.config.rollout import SamplingConfig
-from darkhorse.config.tasks import SourceConfig
+from darkhorse.config.tasks import SourceConfig, SyntheticSource
 
 LossType = Literal["grpo", "dr_grpo", "dapo", "gspo", "cispo"]
 AdvantageType = Literal["group", "rloo", "reinforce_plus_plus"]
@@ -79,13 +80,32 @@ class RewardModelStage(_Training):
     batch_size: int = Field(default=16, ge=1)
     """Preference pairs in one optimizer step."""
     pairs: Literal["synthetic"] | str = "synthetic"
-    """`synthetic`, or the path of a file whose rows hold `prompt`, `chosen` and `rejected`."""
+    """`synthetic`, or the path of a file whose rows hold `prompt`, `chosen` and `rejected`, and optionally `margin`."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Longest prompt with one of its answers; pairs with a longer one are left out and counted. Unset, none is."""
     held_out_pairs: int = Field(default=200, ge=1)
     """Pairs kept for measuring accuracy."""
     centering: float = Field(default=0.01, ge=0)
     """Weight of the squared sum of both rewards, which keeps them centred at zero."""
+    margin: float = Field(default=0.0, ge=0)
+    """By how much the chosen answer's reward should lead, where a pair states no margin of its own."""
+    float32_head: bool = True
+    """Keep the head in float32: a bf16 reward has 8 bits, too few to tell close answers apart."""
     trainable_layers: int | None = Field(default=None, ge=1)
     """Train only the last so many layers (and the head); all when unset."""
+
+
+class WatchConfig(Settings):
+    """Suites of an earlier stage that must not fall: they are measured before the first step and at every checkpoint,
+    on held-out prompts of their own."""
+
+    tasks: list[SyntheticSource]
+    """The suites. The stage ends when one falls below the 95 % interval it had at the start, and goes back to its best
+    checkpoint."""
+    improves: list[SyntheticSource] = Field(default_factory=list)
+    """Suites the stage is to improve: the best checkpoint is that with their highest mean; the latest when empty."""
+    samples_per_suite: int = Field(default=100, ge=2)
+    """Prompts per suite."""
 
 
 class RLStage(_PolicyTraining):
@@ -111,8 +131,9 @@ class RLStage(_PolicyTraining):
     """Objective: how token losses are clipped and normalised."""
     advantage: AdvantageType = "group"
     """How rewards become advantages."""
-    scale_rewards: Literal["none", "group", "batch"] = "none"
-    """Divide advantages by the standard deviation of the group or the batch."""
+    scale_rewards: Literal["none", "group", "batch", "source"] = "none"
+    """Divide advantages by the standard deviation of the group, of the batch, or of the batch's share of each source,
+    so that sources whose rewards spread little weigh as much as others."""
     turn_advantage: Literal["none", "anchor", "reward"] = "none"
     """What a turn of an episode gets on top of the episode's advantage: nothing, its return against that of turns from
     the same state (GiGPO), or the share of its tool calls that succeeded against that of others' turns (MT-GRPO)."""
@@ -145,7 +166,16 @@ class RLStage(_PolicyTraining):
     reward: Literal["verifier", "random"] = "verifier"
     """`random` is a control that flips a fair coin for each completion."""
     reward_model: str | None = None
-    """Reward-model stage that scores answers of the `preference` verifier; its rubric is then only used to evaluate."""
+    """Reward-model stage that scores answers of the `preference` verifier, whose rubric is then only used to evaluate,
+    and of `open_ended`."""
+    external_reward_model: str | None = None
+    """Instead: any sequence classifier with one output, by folder or hub id, or the address of a served one."""
+    judge: JudgeConfig | None = None
+    """A judge; it scores those answers where there is no reward model, and audits the reward model where there is."""
+    learned_reward: LearnedRewardConfig = Field(default_factory=LearnedRewardConfig)
+    """What stands between such a score and the reward."""
+    watch: WatchConfig | None = None
+    """Ends the stage early when what an earlier stage taught is being lost."""
 
 
 StageConfig = Annotated[SFTStage | RewardModelStage | RLStage, Field(discriminator="type")]

@@ -5,21 +5,27 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from darkhorse.config.rewards import LearnedRewardConfig
 from darkhorse.config.stages import RLStage
 from darkhorse.rewards.guards import guard
-from darkhorse.rewards.reward_model import RewardModel
+from darkhorse.rewards.scorer import Ask, Scorer
 from darkhorse.rollout.trajectory import Group, Trajectory
-from darkhorse.verify.verdict import Abstained
+from darkhorse.verify.open_ended import NAME as OPEN_ENDED
+from darkhorse.verify.open_ended import needs_scorer, reference_of
+from darkhorse.verify.verdict import Abstained, Scored
 
 PREFERENCE = "preference"
+LEARNED = (PREFERENCE, OPEN_ENDED)
+"""Verifiers of answers whose quality no rule can judge in full."""
 
 
-def assign_rewards(groups: Sequence[Group], settings: RLStage, reward_model: RewardModel | None, seed: int) -> None:
+async def assign_rewards(groups: Sequence[Group], settings: RLStage, scorer: Scorer | None, seed: int) -> None:
     """Set every trajectory's reward; None masks it.
 
     An abstained verdict is masked. A truncated completion is masked, scored 0 or kept, as `settings.truncation` says.
-    Answers to `preference` tasks are scored by the reward model when there is one, and only if they pass the gates
-    (format, guards); everything else takes its verdict's score. The control `random` flips a coin instead.
+    Answers to `preference` and `open_ended` tasks are scored by the scorer when there is one, and only if they pass the
+    guards; a failed rule caps that score, and an abstention of the scorer masks. Everything else takes its verdict's
+    score. The control `random` flips a coin instead.
     """
     rng = random.Random(seed)
     for group in groups:
@@ -28,8 +34,9 @@ def assign_rewards(groups: Sequence[Group], settings: RLStage, reward_model: Rew
             if settings.reward == "random":
                 coin = float(rng.random() < 0.5)
                 trajectory.reward = None if trajectory.reward is None else coin
-        if reward_model is not None and group.task.verifier == PREFERENCE and settings.reward == "verifier":
-            _score_preferences(group, reward_model)
+    if scorer is not None and settings.reward == "verifier":
+        learned = [group for group in groups if group.task.verifier in LEARNED]
+        await _score_answers(learned, settings, scorer)
 
 
 def _reward(trajectory: Trajectory, settings: RLStage) -> float | None:
@@ -41,17 +48,41 @@ def _reward(trajectory: Trajectory, settings: RLStage) -> float | None:
     return trajectory.verdict.score
 
 
-def _score_preferences(group: Group, reward_model: RewardModel) -> None:
-    """The bounded reward of the model for answers that pass the gates; 0 for those that do not."""
-    eligible: list[Trajectory] = []
-    for trajectory in group.trajectories:
-        if trajectory.reward is None or trajectory.response is None:
-            continue
-        if guard(trajectory.response) is None:
-            eligible.append(trajectory)
-        else:
-            trajectory.reward = 0.0
-    if eligible:
-        answers = [t.response.answer for t in eligible if t.response is not None]
-        for trajectory, score in zip(eligible, reward_model.score(group.task.prompt, answers), strict=True):
-            trajectory.reward = score
+async def _score_answers(groups: Sequence[Group], settings: RLStage, scorer: Scorer) -> None:
+    """The scorer's bounded score for answers that pass the guards; 0 for those that do not."""
+    asked: list[tuple[Group, list[Trajectory]]] = []
+    for group in groups:
+        eligible: list[Trajectory] = []
+        for trajectory in group.trajectories:
+            if trajectory.response is None or not _may_be_scored(trajectory, settings):
+                continue
+            problem = guard(trajectory.response, group.task.prompt, settings.learned_reward.guards)
+            if problem is None:
+                eligible.append(trajectory)
+            else:
+                trajectory.reward, trajectory.learned = 0.0, Scored(0.0, problem, {"gate": "guard"})
+        if eligible:
+            asked.append((group, eligible))
+    asks = [
+        Ask(group.task.prompt, [t.response.answer for t in members if t.response], reference_of(group.task))
+        for group, members in asked
+    ]
+    for (group, members), verdicts in zip(asked, await scorer.score(asks) if asks else [], strict=True):
+        for trajectory, verdict in zip(members, verdicts, strict=True):
+            trajectory.learned = verdict
+            trajectory.reward = _gated(trajectory, group.task.verifier, settings.learned_reward)
+
+
+def _may_be_scored(trajectory: Trajectory, settings: RLStage) -> bool:
+    """Whether the verifier decided, or left the decision to a scorer; truncated answers keep what they got."""
+    if trajectory.finish_reason == "length" and settings.truncation != "keep":
+        return False
+    return isinstance(trajectory.verdict, Scored) or needs_scorer(trajectory.verdict)
+
+
+def _gated(trajectory: Trajectory, verifier: str, settings: LearnedRewardConfig) -> float | None:
+    if not isinstance(trajectory.learned, Scored):
+        return None
+    score = trajectory.learned.score
+    failed = isinstance(trajectory.verdict, Scored) and trajectory.verdict.score < 1.0
+    return min(score, settings.failed_rule_cap) if failed and verifier in settings.gated_by else score

@@ -50,6 +50,7 @@ class Trajectory:
         turn_rewards: for each of them, the share of its calls that succeeded; 0 for a turn without calls.
         failure: what went wrong on our side during the episode; it is then abstained on.
         verdict: the verifier's decision, once there is one.
+        learned: what a reward model or judge said, where one was asked; a score of 0 by a guard counts.
         reward: what the update uses; None when masked.
         advantage: set by the trainer.
         turn_advantages: of each turn, where the trainer tells turns apart.
@@ -67,6 +68,7 @@ class Trajectory:
     turn_rewards: list[float] = field(default_factory=list)
     failure: str | None = None
     verdict: Verdict | None = None
+    learned: Verdict | None = None
     reward: float | None = None
     advantage: float | None = None
     turn_advantages: list[float] | None = None

@@ -60,12 +60,16 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class PreferencePair:
-    """Two answers to one prompt, the first preferred. Contents hold the answer only, no thinking."""
+    """Two answers to one prompt, the first preferred. Contents hold the answer only, no thinking.
+
+    `margin` says by how much, in units of reward; None where nothing is known.
+    """
 
     prompt: tuple[Message, ...]
     chosen: str
     rejected: str
     source: str = ""
+    margin: float | None = None
 
 
 def normalise_prompt(prompt: tuple[Message, ...]) -> str:

@@ -74,6 +74,23 @@ def reinforce_plus_plus(groups: Sequence[Rewards], *, scale_rewards: ScaleReward
     return [(advantages_G - mean) / (deviation + _EPSILON) for advantages_G in centred]
 
 
+def by_source(function: AdvantageFunction, groups: Sequence[Rewards], sources: Sequence[str]) -> list[Advantages]:
+    """Advantages scaled over the groups of each source apart, so that a source whose rewards spread little (those of a
+    reward model) weighs as much as one of right and wrong.
+
+    Args:
+        function: one of `ADVANTAGES`.
+        groups: rewards of each group.
+        sources: of each group.
+    """
+    found: dict[int, Advantages] = {}
+    for source in dict.fromkeys(sources):
+        places = [place for place, other in enumerate(sources) if other == source]
+        advantages = function([groups[place] for place in places], scale_rewards="batch")
+        found.update(zip(places, advantages, strict=True))
+    return [found[place] for place in range(len(groups))]
+
+
 ADVANTAGES: dict[str, AdvantageFunction] = {
     "group": group,
     "rloo": rloo,

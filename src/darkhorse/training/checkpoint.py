@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class Resumed:
 
 
 class Checkpoints:
-    """The checkpoints of one stage, newest kept.
+    """The checkpoints of one stage, newest kept, and others for as long as they are asked for.
 
     Args:
         folder: `<stage>/checkpoints`.
@@ -39,9 +39,15 @@ class Checkpoints:
         self.folder = folder
 
     def save(
-        self, step: int, model: PreTrainedModel, tokenizer: Any, state: Mapping[str, Any], tensors: dict[str, Tensor]
+        self,
+        step: int,
+        model: PreTrainedModel,
+        tokenizer: Any,
+        state: Mapping[str, Any],
+        tensors: dict[str, Tensor],
+        keep: Collection[int] = (),
     ) -> Path:
-        """Write `step_N`, then remove older ones.
+        """Write `step_N`, then remove older ones but those to keep.
 
         Raises:
             UserError: if the disk is full; older checkpoints are still there.
@@ -56,7 +62,7 @@ class Checkpoints:
         target = self.folder / f"step_{step}"
         write_folder(target, write)
         for older in self._steps():
-            if older != step:
+            if older != step and older not in keep:
                 shutil.rmtree(self.folder / f"step_{older}", ignore_errors=True)
         return target
 
@@ -73,10 +79,19 @@ class Checkpoints:
         state = json.loads((folder / _STATE / "state.json").read_text())
         return Resumed(folder, state.pop("step"), state, load_file(folder / _STATE / "optimizer.safetensors"))
 
+    def roll_back(self, step: int) -> None:
+        """Remove the checkpoints after a step, newest first, so that its own is the latest."""
+        for later in sorted(self._steps(), reverse=True):
+            if later > step:
+                shutil.rmtree(self.folder / f"step_{later}")
+
     def finish(self) -> None:
-        """Drop the trainer's state of the last checkpoint once its stage is over; the model stays."""
+        """Once its stage is over, drop all but the last checkpoint, and of that the trainer's state."""
         folder = self.latest()
         if folder is not None:
+            for step in self._steps():
+                if self.folder / f"step_{step}" != folder:
+                    shutil.rmtree(self.folder / f"step_{step}", ignore_errors=True)
             shutil.rmtree(folder / _STATE, ignore_errors=True)
 
     def _steps(self) -> list[int]:

@@ -7,6 +7,7 @@ its smallest.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,20 +30,23 @@ from darkhorse.policy.adapters import training_adapters
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
+from darkhorse.policy.saving import write_file
 from darkhorse.rewards.compose import assign_rewards
-from darkhorse.rewards.reward_model import RewardModel
+from darkhorse.rewards.scorer import Scorer
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.rollout.trajectory import Group, Trajectory
 from darkhorse.tasks.mixture import Mixture
-from darkhorse.training.advantages import ADVANTAGES
+from darkhorse.training.advantages import ADVANTAGES, by_source
 from darkhorse.training.batches import micro_batches
 from darkhorse.training.downsampling import max_variance
 from darkhorse.training.lanes import run_passes
+from darkhorse.training.learned_metrics import LearnedMetrics
 from darkhorse.training.losses import LOSSES, LossConfig, LossInputs, Normaliser, mean_metrics
 from darkhorse.training.optimizer import MasterOptimizer
 from darkhorse.training.rollout_batch import Batch, remembered, restored
 from darkhorse.training.stage_run import StageRun
 from darkhorse.training.turn_advantages import TURN_ADVANTAGES, combined
+from darkhorse.training.watch import Watch
 
 Result = TypeVar("Result")
 
@@ -65,9 +69,11 @@ class RLTrainer:
         name, settings, seed: of the stage.
         mixture: prompts by index.
         place: engine, verifiers' context and tools.
-        reward_model: scores `preference` answers; None leaves them to their verifier.
+        scorer: scores `preference` and `open_ended` answers; None leaves them to their verifier.
         reference: the policy the stage starts from; needed when `beta` is not 0 or `interpolation` not 1.
         temperatures: of sources that are not sampled at the stage's own.
+        audit: a judge that looks at some of the scorer's answers, without a say in their reward.
+        watch: ends the stage early when an earlier one's suites fall.
     """
 
     policy: Policy
@@ -76,15 +82,24 @@ class RLTrainer:
     seed: int
     mixture: Mixture
     place: Workplace
-    reward_model: RewardModel | None = None
+    scorer: Scorer | None = None
     reference: Policy | None = None
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    audit: Scorer | None = None
+    watch: Watch | None = None
+    _learned: LearnedMetrics = field(init=False)
     _cursor: int = field(default=0, init=False)
     _ready: Batch | None = field(default=None, init=False)
     _synced: bool = field(default=False, init=False)
 
+    def __post_init__(self) -> None:
+        self._learned = LearnedMetrics(self.settings.learned_reward, self.audit)
+
     def train(self, run_dir: Path) -> float:
         """Run the stage to its end, resuming it when it was interrupted.
+
+        When its watch finds a suite fallen, the stage ends, and its best checkpoint is the one that is left; the policy
+        in memory stays as it was.
 
         Returns:
             Seconds spent, those before a resume included.
@@ -97,6 +112,10 @@ class RLTrainer:
         with StageRun(run_dir, self.name, self.settings, self.policy.model, self.policy.tokenizer, optimizer) as run:
             self._cursor = int(run.state.get("cursor", 0))
             self._ready = restored(run.state["ready"]) if run.state.get("ready") else None
+            if run.state.get("learned"):
+                self._learned.restore(run.state["learned"])
+            if self.watch is not None:
+                self._start_watch(self.watch, run)
             for step in run.steps:
                 groups, metrics = self.step(step, optimizer)
                 rows = [
@@ -106,10 +125,43 @@ class RLTrainer:
                 ]
                 if step == self.settings.steps and self.settings.interpolation < 1:
                     optimizer.interpolate(self._reference("interpolation").model, self.settings.interpolation)
-                ready = remembered(self._ready) if self._ready is not None else None
-                run.record(step, metrics, {"cursor": self._cursor, "ready": ready}, rows)
+                if self.watch is not None and run.checkpoints_at(step):
+                    metrics |= self.watch.check(step)
+                    if self.watch.fallen:
+                        run.log(step, metrics, rows)
+                        self._roll_back(self.watch, step, run)
+                        break
+                run.record(step, metrics, self._state(), rows, [self.watch.best] if self.watch is not None else [])
             run.checkpoints.finish()
             return run.elapsed
+
+    def _state(self) -> dict[str, Any]:
+        """What a checkpoint remembers."""
+        return {
+            "cursor": self._cursor,
+            "ready": remembered(self._ready) if self._ready is not None else None,
+            "learned": self._learned.state,
+            "watch": self.watch.state if self.watch is not None else None,
+        }
+
+    def _start_watch(self, watch: Watch, run: StageRun) -> None:
+        """Measure before the first step, and keep the start as a checkpoint to go back to."""
+        if run.state.get("watch"):
+            watch.restore(run.state["watch"])
+        elif run.steps:
+            watch.start()
+            run.checkpoint(0, self._state())
+
+    def _roll_back(self, watch: Watch, step: int, run: StageRun) -> None:
+        floors = {suite: watch.floors[suite] for suite in watch.fallen}
+        note = {"step": step, "fallen_below": floors, "went_back_to": watch.best}
+        write_file(run.folder / "stopped.json", json.dumps(note))
+        run.checkpoints.roll_back(watch.best)
+
+    def sync(self) -> None:
+        """Hand the current weights to the engine."""
+        self.place.engine.sync_weights(self.policy)
+        self._synced = True
 
     def step(self, step: int, optimizer: MasterOptimizer) -> tuple[list[Group], dict[str, float]]:
         """One batch of rollouts and the updates made from it. Returns all groups sampled, and the metrics."""
@@ -133,6 +185,7 @@ class RLTrainer:
         rolling_out = time.monotonic() - started - updating
         sampled = sum(t.num_sampled for group in batch.everything for t in group.trajectories)
         metrics = rollout_metrics(batch.everything, batch.kept) | changes
+        metrics |= await self._learned.of(batch.everything, derive_seed(self.seed, self.name, step, "audit"))
         metrics |= {
             "time/rollout": rolling_out,
             "time/update": updating,
@@ -144,8 +197,7 @@ class RLTrainer:
     async def _sample(self, prompts: int) -> _Sampled:
         """Groups of the next so many prompts, for which verdicts may still be missing."""
         if not self._synced:
-            self.place.engine.sync_weights(self.policy)
-            self._synced = True
+            self.sync()
         drawn = [self.mixture.task(self._cursor + offset) for offset in range(prompts)]
         seeds = [derive_seed(self.seed, self.name, self._cursor + offset) for offset in range(prompts)]
         self._cursor += prompts
@@ -166,7 +218,7 @@ class RLTrainer:
             groups = await sampled.groups.judged()
             for source, group in zip(sampled.sources, groups, strict=True):
                 group.source = source
-            assign_rewards(groups, settings, self.reward_model, sampled.coin)
+            await assign_rewards(groups, settings, self.scorer, sampled.coin)
             batch.everything += groups
             batch.kept += [group for group in groups if _has_signal(group) or not settings.dynamic_sampling]
             missing = settings.prompts_per_step - len(batch.kept)
@@ -187,7 +239,11 @@ class RLTrainer:
     def _set_advantages(self, groups: Sequence[Group]) -> None:
         chosen = [self._choose(group) for group in groups]
         rewards = [torch.tensor([t.reward for t in members], dtype=torch.float64) for members in chosen]
-        advantages = ADVANTAGES[self.settings.advantage](rewards, scale_rewards=self.settings.scale_rewards)
+        function, scale = ADVANTAGES[self.settings.advantage], self.settings.scale_rewards
+        if scale == "source":
+            advantages = by_source(function, rewards, [group.source for group in groups])
+        else:
+            advantages = function(rewards, scale_rewards=scale)
         for members, values in zip(chosen, advantages, strict=True):
             for trajectory, value in zip(members, values.tolist(), strict=True):
                 trajectory.advantage = value
@@ -379,14 +435,28 @@ def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str,
         "num_tokens": float(sum(lengths)),
     }
     by_verifier: dict[str, list[Trajectory]] = defaultdict(list)
-    by_source: dict[str, list[float]] = defaultdict(list)
     for group in groups:
         by_verifier[group.task.verifier] += group.trajectories
-        by_source[group.source] += [t.reward for t in _rewarded(group) if t.reward is not None]
     for name, judged in sorted(by_verifier.items()):
         scores = [t.score for t in judged if t.score is not None]
         metrics[f"rewards/{name}/mean"] = fmean(scores) if scores else 0.0
         metrics[f"rewards/{name}/abstained"] = float(len(judged) - len(scores))
-    for source, values in sorted(by_source.items()):
-        metrics[f"sources/{source}/reward"] = fmean(values) if values else 0.0
+    for source in sorted({group.source for group in groups}):
+        mine = [group for group in groups if group.source == source]
+        metrics |= {f"sources/{source}/{name}": value for name, value in _source_metrics(mine).items()}
     return metrics | episode_metrics(groups)
+
+
+def _source_metrics(groups: Sequence[Group]) -> dict[str, float]:
+    """Of the groups of one source."""
+    trajectories = [t for group in groups for t in group.trajectories]
+    rewards = [[t.reward for t in _rewarded(group) if t.reward is not None] for group in groups]
+    flat = [reward for group in rewards for reward in group]
+    return {
+        "reward": fmean(flat) if flat else 0.0,
+        "reward_std": fmean(pstdev(group) for group in rewards if group) if flat else 0.0,
+        "groups": float(len(groups)),
+        "frac_reward_zero_std": fmean(not _has_signal(group) for group in groups),
+        "masked": float(len(trajectories) - len(flat)),
+        "mean_length": fmean(t.num_sampled for t in trajectories),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -44,7 +44,7 @@ class StageRun:
     ) -> None:
         self.name, self.settings = name, settings
         self.model, self.tokenizer, self.optimizer = model, tokenizer, optimizer
-        folder = run_dir / name
+        folder = self.folder = run_dir / name
         self.checkpoints = Checkpoints(folder / "checkpoints")
         resumed = self.checkpoints.resume()
         self.first_step = 1
@@ -83,8 +83,17 @@ class StageRun:
         """Seconds spent on this stage, those before a resume included."""
         return self._elapsed + time.monotonic() - self._started
 
+    def checkpoints_at(self, step: int) -> bool:
+        """Whether it is time for a checkpoint after a step."""
+        return step % self.settings.checkpoint_every == 0 or step == self.settings.steps
+
     def record(
-        self, step: int, metrics: Mapping[str, float], state: Mapping[str, Any], rows: Iterable[Mapping[str, Any]] = ()
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        state: Mapping[str, Any],
+        rows: Iterable[Mapping[str, Any]] = (),
+        keep: Collection[int] = (),
     ) -> None:
         """Log a finished step, and checkpoint when it is time.
 
@@ -93,12 +102,20 @@ class StageRun:
             metrics: of the step.
             state: what the trainer needs to go on from here.
             rows: samples for `rollouts.jsonl`.
+            keep: older checkpoints to keep.
         """
+        self.log(step, metrics, rows)
+        if self.checkpoints_at(step):
+            self.checkpoint(step, state, keep)
+
+    def log(self, step: int, metrics: Mapping[str, float], rows: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Log a finished step; arguments as in `record`."""
         self._rollouts.write(step, rows)
         self._metrics.write(step, metrics)
         self._tracker.log(step, metrics)
         self._progress.update(step, metrics)
-        if step % self.settings.checkpoint_every == 0 or step == self.settings.steps:
-            self.checkpoints.save(
-                step, self.model, self.tokenizer, {**state, "elapsed": self.elapsed}, self.optimizer.state_dict()
-            )
+
+    def checkpoint(self, step: int, state: Mapping[str, Any], keep: Collection[int] = ()) -> None:
+        """Write a checkpoint; arguments as in `record`."""
+        state = {**state, "elapsed": self.elapsed}
+        self.checkpoints.save(step, self.model, self.tokenizer, state, self.optimizer.state_dict(), keep)
