@@ -16,11 +16,14 @@ TESTS = Path(__file__).parent
 
 
 def folder_of(module: str, requirement: str, variable: str, made: Path) -> str:
-    """A folder with a package, or nothing where this interpreter has it; the test is skipped, and says so, where it
-    cannot be installed. `variable` may name a folder in which it is installed already, or is to be."""
+    """A folder with a package, or nothing where this interpreter has it. The test is skipped, and says so, unless
+    `variable` names a folder in which it is installed, or is to be (`1`: one of the test's own)."""
     if importlib.util.find_spec(module) is not None:
         return ""
-    folder = Path(os.environ.get(variable) or made)
+    named = os.environ.get(variable, "")
+    if not named:
+        pytest.skip(f"SKIPPED: no '{requirement}': it is not tested; set {variable} to 1 to install it")
+    folder = made if named == "1" else Path(named)
     if not (folder / module).is_dir():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), requirement]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
