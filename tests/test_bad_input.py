@@ -149,10 +149,16 @@ def test_full_disk(tiny_model: Path, tmp_path: Path, small_disk: Path, ballast: 
 
 
 @pytest.mark.parametrize(
-    "planned", [{"cluster": {"type": "ray"}}, {"evaluation": {"benchmarks": [{"benchmark": "aime24"}]}}]
+    ("planned", "remedy"),
+    [
+        ({"cluster": {"type": "ray"}}, "--dry-run"),
+        ({"evaluation": {"benchmarks": [{"benchmark": "aime24"}]}}, "darkhorse eval"),
+    ],
 )
-def test_what_is_only_planned_is_refused_before_anything_is_written(planned: dict[str, object], tmp_path: Path) -> None:
+def test_what_is_only_planned_is_refused_before_anything_is_written(
+    planned: dict[str, object], remedy: str, tmp_path: Path
+) -> None:
     recipe = Recipe.model_validate({"output": str(tmp_path), **planned})
-    with pytest.raises(UserError, match="--dry-run"):
+    with pytest.raises(UserError, match=remedy):
         run_recipe(recipe)
     assert not list(tmp_path.iterdir())

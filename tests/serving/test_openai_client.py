@@ -272,7 +272,8 @@ def test_a_client_that_leaves_frees_its_slots_at_once(local, streams):
     body = {"model": NAME, "prompt": "x", "max_tokens": 3000, "n": 4, "ignore_eos": True, "stream": streams}
     if streams:
         with httpx.stream("POST", f"{local.url}/v1/completions", json=body) as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()  # held, since closing it hangs up
+            next(lines)
             assert local.serving.backend.running + local.serving.backend.waiting == 4
     else:
         with pytest.raises(httpx.ReadTimeout):

@@ -292,8 +292,8 @@ _KINDS: dict[str, tuple[type, Callable[[Any], Iterable[Any]], Callable[[list[Any
     ),
     "datetime": (
         datetime.datetime,
-        lambda value: (value.isoformat(),),
-        lambda parts: datetime.datetime.fromisoformat(parts[0]),
+        lambda value: (value.isoformat(), value.fold),
+        lambda parts: datetime.datetime.fromisoformat(parts[0]).replace(fold=parts[1]),
     ),
     "date": (datetime.date, lambda value: (value.isoformat(),), lambda parts: datetime.date.fromisoformat(parts[0])),
     "timedelta": (
