@@ -188,4 +188,4 @@ def test_a_second_run_does_nothing(run: Path) -> None:
 def test_a_run_folder_can_be_measured_again(run: Path) -> None:
     outcome = fork_server().run("eval", str(run), "--suite", "mathematics", "--n", "2", "--json", cwd=run.parents[1])
     assert outcome.status == 0, outcome.stderr
-    assert json.loads(outcome.stdout)["mathematics"]["n"] == 2
+    assert json.loads(outcome.stdout)["suites"]["mathematics"]["problems"] == 2
