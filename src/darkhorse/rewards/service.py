@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
@@ -15,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
-from darkhorse.errors import UserError
+from darkhorse.http_server import require_secret, token_check
 from darkhorse.rewards.reward_model import ScoresAll
 from darkhorse.rewards.scorer import Ask, verdict_of
 from darkhorse.types import Message
@@ -113,12 +111,7 @@ def create_app(model: ScoresAll, name: str, token: str | None = None) -> FastAPI
         yield
         running.cancel()
 
-    def check_token(request: Request) -> None:
-        sent = request.headers.get("authorization", "")
-        if token is not None and not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
-            raise HTTPException(401, "send the server's token as 'Authorization: Bearer ...'")
-
-    app = FastAPI(title="Darkhorse reward model", dependencies=[Depends(check_token)], lifespan=lifespan)
+    app = FastAPI(title="Darkhorse reward model", dependencies=[Depends(token_check(token))], lifespan=lifespan)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -159,19 +152,8 @@ def serve(name: str, host: str, port: int, token: str | None) -> None:
 
     from darkhorse.rewards.classifier import load_any
 
-    if token is None and not _is_loopback(host):
-        raise UserError(
-            f"The reward model would be served on {host}, where others can reach it, without a token.",
-            f"Set the environment variable {TOKEN_VARIABLE}, or listen on 127.0.0.1.",
-        )
+    require_secret(host, token, "The reward model would be served", "token", TOKEN_VARIABLE)
     uvicorn.run(create_app(load_any(name), name, token), host=host, port=port, log_level="warning")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class RemoteRewardModel:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Response
 
+from darkhorse.http_server import token_check
 from darkhorse.sandbox import fusion
 from darkhorse.sandbox.judging import BadRequest
 from darkhorse.sandbox.metrics import Metrics
@@ -40,15 +40,10 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
         token: what clients must send as `Authorization: Bearer ...`; None lets everyone in.
     """
 
-    def check_token(request: Request) -> None:
-        sent = request.headers.get("authorization", "")
-        if token is not None and not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
-            raise HTTPException(401, "send the server's token as 'Authorization: Bearer ...'")
-
     app = FastAPI(
         title="Darkhorse sandbox",
         description="Runs untrusted programs and judges them by tests.",
-        dependencies=[Depends(check_token)],
+        dependencies=[Depends(token_check(token))],
     )
     metrics = Metrics(service)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ipaddress
 import os
 import socket
 import sys
@@ -14,6 +13,7 @@ from typing import get_args
 import uvicorn
 
 from darkhorse.errors import UserError
+from darkhorse.http_server import address_of, listen, require_secret
 from darkhorse.sandbox.app import create_app
 from darkhorse.sandbox.pool import PoolError
 from darkhorse.sandbox.service import Service, ServiceOptions, default_workers
@@ -74,15 +74,10 @@ def serve(
     Raises:
         UserError: if the port is taken, the address is public and there is no token, or the sandbox cannot start.
     """
-    if token is None and not _is_loopback(host):
-        raise UserError(
-            f"The sandbox would listen on {host}, where others can reach it, without a token.",
-            f"Set the environment variable {TOKEN_VARIABLE}, or listen on 127.0.0.1.",
-        )
-    listener = _listen(host, port)
+    require_secret(host, token, "The sandbox would listen", "token", TOKEN_VARIABLE)
+    listener = listen(host, port, "The sandbox")
     _keep_buffers_off_the_heap()
     with listener:
-        shown = f"[{host}]" if ":" in host else host
         service = Service(options or ServiceOptions(default_workers()))
         config = uvicorn.Config(
             create_app(service, token),
@@ -90,7 +85,7 @@ def serve(
             access_log=False,
             timeout_graceful_shutdown=1 if until_stdin_closes else _DRAIN_S,
         )
-        server = _Server(config, f"http://{shown}:{listener.getsockname()[1]}", service)
+        server = _Server(config, address_of(host, listener), service)
         if until_stdin_closes:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
@@ -103,24 +98,6 @@ def _keep_buffers_off_the_heap() -> None:
     leave a hole, and it would grow with every run (mallopt(3); C libraries other than glibc do as they please)."""
     with contextlib.suppress(AttributeError):
         LIBC.mallopt(_MMAP_THRESHOLD, 64 << 10)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise UserError(
-            f"The sandbox cannot listen on {host}:{port}: {error.strerror}.",
-            "Choose another one with --port, or 0 for any free port.",
-        ) from error
 
 
 def _watch_stdin(server: uvicorn.Server) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
 import socket
 import threading
@@ -12,7 +11,7 @@ from typing import Literal
 
 import uvicorn
 
-from darkhorse.errors import UserError
+from darkhorse.http_server import address_of, listen, require_secret
 from darkhorse.serving.app import Serving
 from darkhorse.serving.backend import Backend
 from darkhorse.serving.prompts import Served
@@ -55,17 +54,12 @@ def serve(model: str, options: ServeOptions) -> None:
     Raises:
         UserError: if the model does not exist, the port is taken, or the address is public and there is no key.
     """
-    if options.api_key is None and not _is_loopback(options.host):
-        raise UserError(
-            f"The server would listen on {options.host}, where others can reach it, without a key.",
-            f"Set the environment variable {KEY_VARIABLE}, or listen on 127.0.0.1.",
-        )
-    with _listen(options.host, options.port) as listener:
+    require_secret(options.host, options.api_key, "The server would listen", "key", KEY_VARIABLE)
+    with listen(options.host, options.port, "The server") as listener:
         served, backend = _OPENERS[options.engine](model, options)
         try:
             _keep_going_on_term()
             serving = Serving(served, backend, options.max_sequences + options.max_waiting, options.api_key)
-            shown = f"[{options.host}]" if ":" in options.host else options.host
             config = uvicorn.Config(
                 serving.app,
                 log_level="warning",
@@ -73,7 +67,7 @@ def serve(model: str, options: ServeOptions) -> None:
                 lifespan="off",
                 timeout_graceful_shutdown=options.drain_s,
             )
-            _Server(config, f"http://{shown}:{listener.getsockname()[1]}", serving).run(sockets=[listener])
+            _Server(config, address_of(options.host, listener), serving).run(sockets=[listener])
         finally:
             backend.stop()
 
@@ -131,21 +125,3 @@ def _keep_going_on_term() -> None:
     """uvicorn raises the signal that ended it once more when it is done; what is behind it is still to be stopped."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: None)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise UserError(
-            f"The server cannot listen on {host}:{port}: {error.strerror}.",
-            "Choose another one with --port, or 0 for any free port.",
-        ) from error
