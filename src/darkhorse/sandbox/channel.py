@@ -9,6 +9,7 @@ import json
 import os
 from typing import Any
 
+from darkhorse.sandbox.syscalls import write_all
 from darkhorse.sandbox.values import loads
 
 CHANNEL_FD = 4
@@ -29,10 +30,8 @@ def send(message: dict[str, Any]) -> None:
     body = json.dumps(message, allow_nan=False).encode()
     if len(body) > MAX_MESSAGE_BYTES:
         raise ChannelClosed("a value is too large to be passed on")
-    view = memoryview(len(body).to_bytes(_HEADER_BYTES, "big") + body)
     try:
-        while view:
-            view = view[os.write(CHANNEL_FD, view) :]
+        write_all(CHANNEL_FD, len(body).to_bytes(_HEADER_BYTES, "big") + body)
     except OSError as error:
         raise ChannelClosed(str(error)) from error
 

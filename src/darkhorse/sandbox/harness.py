@@ -16,7 +16,6 @@ import contextlib
 import inspect
 import io
 import json
-import os
 import sys
 import traceback
 import types
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from darkhorse.sandbox import channel, served, tester
+from darkhorse.sandbox.syscalls import write_all
 from darkhorse.sandbox.values import (
     ListNode,
     TreeNode,
@@ -237,9 +237,7 @@ def _parted(code: str) -> tuple[ast.Module, ast.Expression | None]:
 
 def _record(request: dict[str, Any], **fields: Any) -> None:
     # on a line of its own, whatever the program wrote to the descriptor before
-    line = memoryview(b"\n" + json.dumps(fields | {"nonce": request["nonce"]}).encode() + b"\n")
-    while line:
-        line = line[os.write(RESULT_FD, line) :]
+    write_all(RESULT_FD, b"\n" + json.dumps(fields | {"nonce": request["nonce"]}).encode() + b"\n")
 
 
 def _exit_status(error: SystemExit) -> int:

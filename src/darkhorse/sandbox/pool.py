@@ -22,6 +22,7 @@ from darkhorse.sandbox.cgroups import PREFIX, ControlGroup, owner_is_gone, remov
 from darkhorse.sandbox.isolation import FILE_BYTES
 from darkhorse.sandbox.protocol import RunLimits
 from darkhorse.sandbox.series import RESULT_BYTES
+from darkhorse.sandbox.syscalls import write_all
 from darkhorse.sandbox.values import loads
 
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
@@ -394,9 +395,7 @@ def _memory_file(content: bytes) -> int:
     else:
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())
-    view = memoryview(content)
-    while view:
-        view = view[os.write(fd, view) :]
+    write_all(fd, content)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
 

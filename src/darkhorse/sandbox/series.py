@@ -20,10 +20,10 @@ from collections.abc import Callable
 from typing import Any
 
 from darkhorse.sandbox import harness, isolation
+from darkhorse.sandbox.syscalls import MOST_FDS, write_all
 
 INPUTS_FD = 4
 RESULT_BYTES = 4 << 20  # of what the harness wrote in one child
-_CLOSED_FDS = 1024
 _BEGUN = b"\n"
 _OUTCOME = {"returncode", "timed_out", "wall_s", "cpu_s", "memory_mb"}
 
@@ -58,7 +58,7 @@ def run(request: dict[str, Any], confine: Callable[[], None], is_clean: Callable
                 max(0, min(os.fstat(fd).st_size - start, most))
                 for fd, start, most in zip(files, starts, mosts, strict=True)
             ]
-            _write_all(harness.RESULT_FD, json.dumps(outcome).encode() + b"\n")
+            write_all(harness.RESULT_FD, json.dumps(outcome).encode() + b"\n")
             for fd, start, size in zip(files, starts, outcome["sizes"], strict=True):
                 _copy(fd, start, size)
         for fd in files:
@@ -103,11 +103,11 @@ def _fork(request: dict[str, Any], place: list[int], files: list[int], confine: 
         offset, length = place
         item = json.loads(os.pread(INPUTS_FD, length, offset))
         stdin = os.memfd_create("run")
-        _write_all(stdin, item.pop("stdin", "").encode(errors="replace"))
+        write_all(stdin, item.pop("stdin", "").encode(errors="replace"))
         os.lseek(stdin, 0, os.SEEK_SET)
         for target, fd in enumerate((stdin, *files)):
             os.dup2(fd, target)
-        os.closerange(INPUTS_FD, _CLOSED_FDS)
+        os.closerange(INPUTS_FD, MOST_FDS)
         os.setsid()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         random.seed(0)  # forking has seeded it anew; the same program shall see the same numbers
@@ -146,9 +146,3 @@ def _copy(fd: int, start: int, size: int) -> None:
         if not sent:
             raise EOFError("a child's file became shorter")
         start, size = start + sent, size - sent
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

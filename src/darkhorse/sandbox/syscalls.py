@@ -8,6 +8,8 @@ from __future__ import annotations
 import ctypes
 import os
 
+MOST_FDS = 1024
+"""No process of the sandbox has descriptors from here on."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -16,6 +18,13 @@ def check(result: int) -> None:
     if result != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte; a single write may take fewer."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def system_call(number: int, *arguments: object) -> int:

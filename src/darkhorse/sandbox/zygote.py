@@ -28,6 +28,7 @@ from typing import Any
 
 from darkhorse.sandbox import archive, channel, harness, isolation, namespaces, seccomp, series
 from darkhorse.sandbox.seccomp import Freedom
+from darkhorse.sandbox.syscalls import MOST_FDS
 
 _WARM = (
     "array", "bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
@@ -35,7 +36,6 @@ _WARM = (
     "string", "struct", "textwrap", "time", "traceback", "typing",
 )  # fmt: skip
 """What programs import most; not `threading`, whose handler after a fork would cost every run a third of its time."""
-_MAX_FD = 1024
 _POLL_S = 0.005
 _MESSAGE_BYTES = 1 << 17
 _MOST_FDS = 12
@@ -239,7 +239,7 @@ class _ForkServer:
             os.close(harness.RESULT_FD)
             command = [part.replace("{program}", self._places.program) for part in job.command]
             os.execve(command[0], command, dict(os.environ))
-        os.closerange(channel.CHANNEL_FD + (last is not None), _MAX_FD)
+        os.closerange(channel.CHANNEL_FD + (last is not None), MOST_FDS)
         if not job.series:
             return harness.run(request)
         return series.run(request, self._narrow, self._scratch.is_untouched)
@@ -254,7 +254,7 @@ class _ForkServer:
         self._arrange([None, None, None, fds["verdict"]], link.fileno())
         self._confine(isolation.Limits(**job.limits), self._freedom, tester=True)
         os.write(report, b"y")
-        os.closerange(channel.CHANNEL_FD + 1, _MAX_FD)
+        os.closerange(channel.CHANNEL_FD + 1, MOST_FDS)
         return harness.run(request)
 
     def _arrange(self, fds: list[int | None], last: int | None) -> None:
