@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from darkhorse.evals.suites.bfcl_schema import tool_schema
+from darkhorse.evals.suites.bfcl_world import CLASS_MODULES
 from darkhorse.evals.suites.suite import HubSet, Parts, Row, Suite
 from darkhorse.tasks.task import Task
 
@@ -37,16 +38,6 @@ CATEGORIES: dict[str, tuple[str, str, str]] = {
 }
 """How each file is judged: category of the verifier, language, section. Three of the names are version 3's."""
 
-_CLASS_FILES = {
-    "GorillaFileSystem": "gorilla_file_system",
-    "MathAPI": "math_api",
-    "MessageAPI": "message_api",
-    "TwitterAPI": "posting_api",
-    "TicketAPI": "ticket_api",
-    "TradingBot": "trading_bot",
-    "TravelAPI": "travel_booking",
-    "VehicleControlAPI": "vehicle_control",
-}
 _PREFIX = "BFCL_v"
 _HUB = "gorilla-llm/Berkeley-Function-Calling-Leaderboard"
 _V3 = (
@@ -102,7 +93,7 @@ def _multi_turn_task(name: str, row: Row, answers: list[list[str]], parts: Parts
     functions = [
         document
         for owner in row["involved_classes"]
-        for document in documents[_CLASS_FILES[owner]]
+        for document in documents[CLASS_MODULES[owner]]
         if document["name"] not in excluded
     ]
     truth = {
@@ -163,7 +154,7 @@ BFCL = Suite(
             files=(
                 *(f"BFCL_v3_{name}.json" for name in _V3),
                 *(f"possible_answer/BFCL_v3_{name}.json" for name in _V3 if name not in _NO_ANSWERS),
-                *(f"multi_turn_func_doc/{name}.json" for name in _CLASS_FILES.values()),
+                *(f"multi_turn_func_doc/{name}.json" for name in CLASS_MODULES.values()),
             ),
         ),
     ),

@@ -15,7 +15,7 @@ from typing import Any
 from darkhorse.verify.state_match import Turn, public_state, state_match
 
 _MODULE = "bfcl_eval.eval_checker.multi_turn_eval.func_source_code"
-_CLASS_MODULES = {
+CLASS_MODULES = {
     "GorillaFileSystem": "gorilla_file_system",
     "MathAPI": "math_api",
     "MessageAPI": "message_api",
@@ -25,6 +25,7 @@ _CLASS_MODULES = {
     "TravelAPI": "travel_booking",
     "VehicleControlAPI": "vehicle_control",
 }
+"""Tool classes of the multi-turn tasks, and the modules and files of documentation that hold each."""
 _STATELESS = ("MathAPI",)
 _SHOWN = 20_000  # characters of a result
 
@@ -64,7 +65,7 @@ def _play(request: dict[str, Any], turns: list[list[Call]]) -> list[Turn]:
 
 
 def _tool(name: str, request: dict[str, Any]) -> Any:
-    tool = getattr(importlib.import_module(f"{_MODULE}.{_CLASS_MODULES[name]}"), name)()
+    tool = getattr(importlib.import_module(f"{_MODULE}.{CLASS_MODULES[name]}"), name)()
     if name not in _STATELESS:
         config = copy.deepcopy(request["config"].get(name, {}))
         tool._load_scenario(config, long_context=bool(request.get("long_context")))
