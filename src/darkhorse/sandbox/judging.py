@@ -181,8 +181,10 @@ class Judge:
             work = Work(request.limits, request={"code": program.source, **_request(test)})
             execution = await pool.execute(work)
         large = execution.claim_bytes > request.limits.output_kb * 1024
-        compared = _compared(execution, request, test)
-        outcome, value = await asyncio.to_thread(compared) if large else compared()
+        if large:
+            outcome, value = await asyncio.to_thread(_compared, execution, request, test)
+        else:
+            outcome, value = _compared(execution, request, test)
         if outcome.status == "accepted" and request.checker.name == "program":
             await self._check(request, outcome, test.args, value, test.expected)
         if not large:
@@ -234,19 +236,15 @@ async def _assert(pool: Pool, program: Program, request: JudgeRequest, test: Ass
     return TestOutcome(**account(execution, request.limits, status, message))
 
 
-def _compared(execution: Execution, request: JudgeRequest, test: CallTest) -> Callable[[], tuple[TestOutcome, Any]]:
-    """What finds the outcome of a call, up to the request's own checker, and what it returned."""
-
-    def compare() -> tuple[TestOutcome, Any]:
-        status, message, value = _returned(execution, request.limits)
-        outcome = TestOutcome(**account(execution, request.limits, status, message))
-        comparable = status == "accepted" and request.checker.name != "program"
-        if comparable and not same_value(value, test.expected, request.checker):
-            outcome.status = "wrong_answer"
-            outcome.message = f"returned {shown(value)}, expected {shown(test.expected)}"
-        return outcome, value
-
-    return compare
+def _compared(execution: Execution, request: JudgeRequest, test: CallTest) -> tuple[TestOutcome, Any]:
+    """The outcome of a call, up to the request's own checker, and what it returned."""
+    status, message, value = _returned(execution, request.limits)
+    outcome = TestOutcome(**account(execution, request.limits, status, message))
+    comparable = status == "accepted" and request.checker.name != "program"
+    if comparable and not same_value(value, test.expected, request.checker):
+        outcome.status = "wrong_answer"
+        outcome.message = f"returned {shown(value)}, expected {shown(test.expected)}"
+    return outcome, value
 
 
 def _program_end(execution: Execution, limits: RunLimits) -> Status | None:

@@ -112,7 +112,6 @@ class Execution:
         stdout, stderr: bytes written, up to one more than the output limit.
         claim: what the harness wrote last (a claim of the program); None if it wrote nothing.
         claim_bytes: how much it wrote in all.
-        claim_overflow: whether that is more than is read.
         verdict: what the testing process found; None without one, or if it came to no end.
         files: the fetched ones.
         series: executions of a series' first inputs; those of the others are missing.
@@ -128,10 +127,14 @@ class Execution:
     stderr: bytes = b""
     claim: dict[str, Any] | None = None
     claim_bytes: int = 0
-    claim_overflow: bool = False
     verdict: dict[str, Any] | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     series: list[Execution] = field(default_factory=list)
+
+    @property
+    def claim_overflow(self) -> bool:
+        """Whether the harness, or the program in its name, wrote more than is read."""
+        return self.claim_bytes > RESULT_BYTES
 
 
 class Pool:
@@ -344,7 +347,6 @@ def _sweep() -> None:
 def _execution(
     out_of_memory: bool, nonce: str, ended: dict[str, Any], stdout: bytes, stderr: bytes, written: bytes
 ) -> Execution:
-    overflow = len(written) > RESULT_BYTES
     claim = _last_record(written[:RESULT_BYTES], nonce)
     return Execution(
         **ended,
@@ -353,7 +355,6 @@ def _execution(
         stderr=stderr,
         claim=claim,
         claim_bytes=len(written),
-        claim_overflow=overflow,
     )
 
 
