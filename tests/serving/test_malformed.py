@@ -37,7 +37,7 @@ FIELDS = [
 
 @pytest.fixture(scope="module")
 def server():
-    with running(LocalBackend(tiny.policy(), 8, cache_gib=0.2)) as made:
+    with running(LocalBackend(tiny.policy, 8, cache_gib=0.2)) as made:
         yield made
 
 

@@ -22,7 +22,7 @@ ASK = [{"role": "user", "content": "hello"}]
 
 @pytest.fixture(scope="module")
 def model():
-    with Model(tiny.policy(), max_sequences=8) as made:
+    with Model(tiny.policy, max_sequences=8) as made:
         yield made
 
 
@@ -71,7 +71,7 @@ def test_the_page_says_what_works(tmp_path, monkeypatch, capsys):
     assert re.search("length|stop", capsys.readouterr().out)
     names["model"].close()
     assert openai and len(python.strip().splitlines()) <= 7
-    with running(LocalBackend(tiny.policy(), 4, cache_gib=0.2)) as server:
+    with running(LocalBackend(tiny.policy, 4, cache_gib=0.2)) as server:
         exec(compile(client.replace("quickstart", NAME), str(PAGE), "exec"), {"address": server.url})
     assert capsys.readouterr().out.strip()
 
@@ -93,7 +93,7 @@ def test_yarn_stretches_a_window_and_leaves_it_alone_within():
     fresh.load_state_dict(reference.state_dict())
     with torch.no_grad():
         stretched, plain = fresh(ids).logits, reference(ids).logits
-    with Model(policy, max_sequences=2) as made:
+    with Model(lambda: policy, max_sequences=2) as made:
         assert made.context == 16384
         drawn = made.chat(ASK, temperature=0.0, max_tokens=5)
     assert drawn.tokens == 5 and not torch.allclose(stretched, plain)

@@ -191,7 +191,7 @@ def chr_of(token):
 
 @pytest.fixture(scope="module")
 def local():
-    with running(LocalBackend(tiny.policy(), 16, cache_gib=0.2)) as server:
+    with running(LocalBackend(tiny.policy, 16, cache_gib=0.2)) as server:
         yield server
 
 
@@ -252,7 +252,7 @@ def long_request(server, **extra):
 
 
 def test_too_many_requests_are_told_to_come_back():
-    with running(LocalBackend(tiny.policy(), 2, cache_gib=0.2), most=3) as server:
+    with running(LocalBackend(tiny.policy, 2, cache_gib=0.2), most=3) as server:
         streams = [long_request(server) for _ in range(3)]
         for stream in streams[:2]:
             next(iter(stream))
@@ -298,7 +298,7 @@ def test_clients_share_the_batches_of_the_engine(local):
 
 
 def test_a_failure_of_the_engine_is_an_error_and_the_next_request_is_served(monkeypatch):
-    backend = LocalBackend(tiny.policy(), 4, cache_gib=0.2)
+    backend = LocalBackend(tiny.policy, 4, cache_gib=0.2)
     draw, broken = backend._lane._draw, [True]
 
     def fail(live, logits):

@@ -7,10 +7,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 
+from darkhorse.config.model import ModelConfig
 from darkhorse.policy.blocked_linears import BlockedLinears
 from darkhorse.policy.device import memory_bytes
-from darkhorse.policy.loading import Policy
+from darkhorse.policy.loading import Policy, load_policy
+from darkhorse.policy.long_context import extend_context
 from darkhorse.rollout.engine import Inbox, Likeliest, Request
 from darkhorse.rollout.lane import Lane
 from darkhorse.serving.backend import Drawn, Ended, Event, Failed
@@ -18,29 +21,55 @@ from darkhorse.serving.backend import Drawn, Ended, Event, Failed
 _LOG = logging.getLogger(__name__)
 
 
+def opener(model: str, context: int | None) -> Callable[[], Policy]:
+    """What loads a model by name or folder, its window stretched to `context` tokens where that is more."""
+
+    def open_policy() -> Policy:
+        policy = load_policy(ModelConfig(name=model))
+        if context is not None:
+            extend_context(policy.model, context)
+        return policy
+
+    return open_policy
+
+
 class LocalBackend:
     """See `Backend`.
 
     Args:
-        policy: whose tensors are used as they are; they must not change.
+        open_policy: loads what samples; its tensors are used as they are and must not change. Called in the thread that
+            decodes: each thread that computes has a team of OpenMP's, and where teams together have more threads than
+            the processor has cores they go to sleep between operations, which makes a decoding step half as long again.
         max_sequences: most samples decoded at once.
         cache_gib: about the most memory for keys and values, in GiB; None allows a third of the device's.
+
+    Attributes:
+        policy: what was loaded.
+
+    Raises:
+        Exception: what `open_policy` raises.
     """
 
-    def __init__(self, policy: Policy, max_sequences: int = 96, cache_gib: float | None = None) -> None:
-        self._policy, self._max_sequences = policy, max_sequences
-        self._cache_bytes = memory_bytes(policy.model.device) // 3 if cache_gib is None else int(cache_gib * 2**30)
-        self._lane = Lane(policy, self._on_token, self._on_likeliest)
-        native = getattr(policy.model.config, "max_position_embeddings", None)
-        longest = self._lane.longest(self._cache_bytes)
-        self.context = min(native, longest) if native else longest
+    def __init__(
+        self, open_policy: Callable[[], Policy], max_sequences: int = 96, cache_gib: float | None = None
+    ) -> None:
+        self._max_sequences = max_sequences
         self._numbers = itertools.count()
         self._tickets: dict[int, _Ticket] = {}
         self._arrivals: Inbox = deque()
         self._likeliest: Likeliest | None = None
         self._wake, self._stopping = threading.Event(), False
-        self._thread = threading.Thread(target=self._work, name="darkhorse-decoding", daemon=True)
+        opened: Future[Policy] = Future()
+        self._thread = threading.Thread(
+            target=self._work, args=(open_policy, opened), name="darkhorse-decoding", daemon=True
+        )
         self._thread.start()
+        self.policy = policy = opened.result()
+        self._cache_bytes = memory_bytes(policy.model.device) // 3 if cache_gib is None else int(cache_gib * 2**30)
+        self._lane = Lane(policy, self._on_token, self._on_likeliest)
+        native = getattr(policy.model.config, "max_position_embeddings", None)
+        longest = self._lane.longest(self._cache_bytes)
+        self.context = min(native, longest) if native else longest
 
     @property
     def running(self) -> int:
@@ -72,8 +101,14 @@ class LocalBackend:
         self._lane.withdraw(ticket.number, sample)
         self._forget_if_over(ticket)
 
-    def _work(self) -> None:
-        with BlockedLinears(self._policy.model).active():
+    def _work(self, open_policy: Callable[[], Policy], opened: Future[Policy]) -> None:
+        try:
+            policy = open_policy()
+        except BaseException as error:
+            opened.set_exception(error)
+            return
+        opened.set_result(policy)
+        with BlockedLinears(policy.model).active():
             while not self._stopping:
                 self._wake.wait()
                 self._wake.clear()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import queue
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from darkhorse.config.model import ModelConfig
 from darkhorse.errors import UserError
-from darkhorse.policy.loading import Policy, load_policy
-from darkhorse.policy.long_context import extend_context
+from darkhorse.policy.loading import Policy
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.serving.backend import Drawn, Event, Failed
-from darkhorse.serving.local import LocalBackend
+from darkhorse.serving.local import LocalBackend, opener
 from darkhorse.serving.prompts import CHAT_SAMPLING
 from darkhorse.serving.replies import Call, Form, Piece, Reply
 from darkhorse.types import Message, ToolSchema
@@ -49,16 +47,16 @@ class Model:
     """A model that answers messages. Threads may share it; their answers are decoded together.
 
     Args:
-        policy: that samples.
-        context: most tokens of messages and answer; above the model's window YaRN stretches it.
+        open_policy: loads what samples.
+        context: most tokens of messages and answer.
         max_sequences: most answers decoded at once.
     """
 
-    def __init__(self, policy: Policy, context: int | None = None, max_sequences: int = 96) -> None:
-        if context is not None:
-            extend_context(policy.model, context)
-        self._renderer = policy.renderer
-        self._backend = LocalBackend(policy, max_sequences)
+    def __init__(
+        self, open_policy: Callable[[], Policy], context: int | None = None, max_sequences: int = 96
+    ) -> None:
+        self._backend = LocalBackend(open_policy, max_sequences)
+        self._renderer = self._backend.policy.renderer
         self.context = min(self._backend.context, context or self._backend.context)
 
     def chat(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), **settings: Any) -> Answer:
@@ -146,7 +144,7 @@ def load(name: str, context: int | None = None, max_sequences: int = 96) -> Mode
     Raises:
         UserError: if there is no such model.
     """
-    return Model(load_policy(ModelConfig(name=name)), context, max_sequences)
+    return Model(opener(name, context), context, max_sequences)
 
 
 def _add(answer: Answer, piece: Piece) -> None:

@@ -94,16 +94,10 @@ class _Server(uvicorn.Server):
 def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
     from torch import Tensor
 
-    from darkhorse.config.model import ModelConfig
-    from darkhorse.policy.loading import load_policy
-    from darkhorse.policy.long_context import extend_context
-    from darkhorse.serving.local import LocalBackend
+    from darkhorse.serving.local import LocalBackend, opener
 
-    policy = load_policy(ModelConfig(name=model))
-    if options.context is not None:
-        extend_context(policy.model, options.context)
-    backend = LocalBackend(policy, options.max_sequences, options.cache_gib)
-    context = min(backend.context, options.context or backend.context)
+    backend = LocalBackend(opener(model, options.context), options.max_sequences, options.cache_gib)
+    policy, context = backend.policy, min(backend.context, options.context or backend.context)
     embedding = policy.model.get_input_embeddings().weight
     assert isinstance(embedding, Tensor)
     return Served(options.name or model, policy.renderer, len(embedding), context), backend
