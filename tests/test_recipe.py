@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from darkhorse.observe.metrics import read_metrics
+from darkhorse.recipe import final_model
 from tiny_recipe import fork_server, tiny_model, write_recipe  # noqa: F401
 
 SUITES = ["mathematics", "programming", "instructions", "function_calls", "tools", "preference"]
@@ -165,6 +167,20 @@ def test_all_stages_are_measured_on_the_same_prompts(run: Path) -> None:
         assert len(rows) == (4 + 3 if stage == "general" else 4) * len(SUITES)
         prompts.append([row["task_id"] for row in rows if row["mode"] == "t1"])
     assert prompts.count(prompts[0]) == len(POLICIES)
+
+
+def test_a_run_that_was_cut_short_holds_its_newest_policy(run: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "runs/tiny"
+    shutil.copytree(run, cut, symlinks=True)
+    for later in (cut / "general", cut / "preference_model"):
+        shutil.rmtree(later)
+    (cut / "model").unlink()
+    for file in run.parents[1].iterdir():
+        if file.is_file():
+            shutil.copy(file, tmp_path)
+    outcome = fork_server().run("train", "tiny.toml", "--only", "reason", cwd=tmp_path)
+    assert outcome.status == 0, outcome.stderr
+    assert final_model(cut) == (cut / "reason/checkpoints/step_2").resolve()
 
 
 def test_the_last_policy_and_the_report_are_at_hand(run: Path) -> None:

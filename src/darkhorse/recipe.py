@@ -129,10 +129,10 @@ class _Run:
                 if not self._done(name):
                     self._run_stage(name, stage, previous, base)
                 if not isinstance(stage, RewardModelStage):
+                    self._link()
                     self._evaluate(name, base)
             if not isinstance(stage, RewardModelStage):
                 previous = name
-        self._link(previous)
         self._summarise()
         write_report(self.run_dir)
         print_summary(json.loads((self.run_dir / "summary.json").read_text()))
@@ -270,16 +270,16 @@ class _Run:
         values = [float(json.loads(path.read_text())["wall_seconds"]) for path in spent if path.exists()]
         return sum(values) if values else None
 
-    def _link(self, stage: str) -> None:
-        """`model` in the run's folder leads to the last policy."""
-        if stage == BASE or not self._done(stage):
-            return
-        link, target = self.run_dir / "model", Path(self._folder(stage, "")).relative_to(self.run_dir)
-        if link.is_symlink():
-            link.unlink()
-        elif link.exists():
+    def _link(self) -> None:
+        """`model` in the run's folder leads to the newest policy, also while later stages are still to come."""
+        policies = [name for name, stage in self.recipe.stage.items() if not isinstance(stage, RewardModelStage)]
+        newest = [name for name in policies if self._done(name)][-1]
+        link, fresh = self.run_dir / "model", self.run_dir / ".model"
+        if link.is_dir() and not link.is_symlink():
             shutil.rmtree(link)
-        link.symlink_to(target)
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(Path(self._folder(newest, "")).relative_to(self.run_dir))
+        fresh.replace(link)
 
 
 def _weighted(sources: list[SourceConfig]) -> list[tuple[SourceConfig, float]]:

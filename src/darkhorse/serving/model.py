@@ -52,9 +52,7 @@ class Model:
         max_sequences: most answers decoded at once.
     """
 
-    def __init__(
-        self, open_policy: Callable[[], Policy], context: int | None = None, max_sequences: int = 96
-    ) -> None:
+    def __init__(self, open_policy: Callable[[], Policy], context: int | None = None, max_sequences: int = 96) -> None:
         self._backend = LocalBackend(open_policy, max_sequences)
         self._renderer = self._backend.policy.renderer
         self.context = min(self._backend.context, context or self._backend.context)
