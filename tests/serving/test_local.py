@@ -3,8 +3,8 @@
 import threading
 
 import pytest
-import tiny
 
+import tiny
 from darkhorse.errors import UserError
 from darkhorse.serving.local import LocalBackend
 
