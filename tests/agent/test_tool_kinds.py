@@ -53,7 +53,7 @@ def test_what_a_failing_cell_did_before_it_failed_stays(sandbox: SandboxClient) 
     assert ask(tool, code="y") == "5"
     assert "SyntaxError" in ask(tool, code="def (")
     assert ask(tool, code="from __future__ import annotations\nprint(y)\nraise ValueError('no')") == (
-        "5\nError: ValueError: no"
+        "Error: ValueError: no\nPrinted before:\n5"
     )
     assert ask(tool, code="with open('f', 'w') as f:\n    n = f.write('kept')") == "(no output)"
     assert ask(tool, code="open('f').read()") == "'kept'"
@@ -82,7 +82,8 @@ def test_a_workspace_keeps_files_runs_programs_and_is_the_episodes_own(sandbox: 
     bad = "def f(x):\n    return 1 / x\n\nprint('begins')\nf(0)\n"
     ask(tools["write_file"], name="bad.py", content=bad)
     assert ask(tools["run_file"], name="bad.py") == (
-        "begins\nError: ZeroDivisionError: division by zero\n  bad.py line 5, in <module>\n  bad.py line 2, in f"
+        "Error: ZeroDivisionError: division by zero\n  bad.py line 5, in <module>\n  bad.py line 2, in f\n"
+        "Printed before:\nbegins"
     )
     ask(tools["write_file"], name="loop.py", content="while True: pass")
     assert ask(tools["run_file"], name="loop.py").startswith("Error: timed out")
