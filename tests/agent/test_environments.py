@@ -102,16 +102,13 @@ def test_tokens_of_an_episode_are_those_of_its_demonstration(suite: str, sandbox
 def test_an_answer_without_a_call_is_not_right(suite: str, sandbox: SandboxClient) -> None:
     for item in items(suite, 8):
         trajectory = play(item.task, [says("I guess.", "\\boxed{-1}")["content"]] * 3, sandbox)
-        if suite == "service" and item.task.truth["state"]["orders"] == shop.shop_of(item.task.setup)[0].state():
-            assert not item.task.truth["state"]["declined"] or trajectory.score == 0.0
-        else:
-            assert trajectory.score == 0.0, trajectory.verdict
+        assert trajectory.score == 0.0, trajectory.verdict
 
 
 def test_a_clerk_who_breaks_a_rule_or_touches_another_order_gets_nothing() -> None:
     rng = random.Random(3)
     item = next(
-        item for item in iter(lambda: service.sample_wish(rng, 1), None) if item.task.truth["state"]["declined"]
+        item for item in iter(lambda: service.sample_wish(rng, 1), None) if "declined" in item.task.truth["state"]
     )
     for key in item.task.setup["orders"]:
         broken = [
@@ -120,8 +117,37 @@ def test_a_clerk_who_breaks_a_rule_or_touches_another_order_gets_nothing() -> No
         ]
         if item.task.setup["orders"][key]["status"] != "cancelled":
             assert play(item.task, broken).score == 0.0
-    declined = play(item.task, [says("", "Sorry, I cannot do that.")["content"]])
-    assert declined.score == 1.0
+    assert play(item.task, [says("", "Sorry, I cannot do that.")["content"]]).score == 0.0, "nothing was looked up"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Sorry, I cannot do that.",
+        "I'm sorry, but I can't do that. Is there anything else I can help you with?",
+        "Unfortunately it was delivered too long ago for your address. Would you like to know more?",
+        "That is against our rules.",
+        "It won't be possible.",
+    ],
+)
+def test_a_clerk_may_decline_in_other_words(last: str) -> None:
+    for item in items("service", 30):
+        said = [message["content"] for message in item.completion if message["role"] == "assistant"]
+        forbidden = "declined" in item.task.truth["state"]
+        assert play(item.task, [*said[:2], says("", last)["content"]]).score == float(forbidden)
+
+
+@pytest.mark.parametrize("last", ["Done. Sorry for the wait!", "It is done. Can I help you with anything else?"])
+def test_a_clerk_who_did_what_is_allowed_may_close_politely(last: str) -> None:
+    for item in items("service", 30):
+        said = [message["content"] for message in item.completion if message["role"] == "assistant"]
+        if "declined" not in item.task.truth["state"]:
+            assert play(item.task, [*said[:-1], says("", last)["content"]]).score == 1.0
+
+
+def test_neither_doing_nor_declining_pays_by_itself() -> None:
+    forbidden = sum("declined" in item.task.truth["state"] for item in items("service", 400))
+    assert 150 < forbidden < 250
 
 
 def test_feedback_is_a_masked_turn_and_accuracy_is_known_before_and_after_it() -> None:

@@ -315,6 +315,22 @@ def test_calls_and_tokens_of_an_episode_are_bounded(renderer):
     assert len(engine.requests) == 1 and results(trajectory) == []
 
 
+def test_a_forced_answer_does_not_pass_the_tokens_of_an_episode(renderer):
+    endless = renderer.encode("I think and think")
+    _, free = play(renderer, [endless, "42"], force_final_answer=True, final_answer_tokens=7)
+    needed = len(free.prompt_tokens) + len(endless) + len(renderer.encode("\n</think>\n\n")) + 7
+    settings = {"force_final_answer": True, "final_answer_tokens": 7}
+    assert len(play(renderer, [endless, "42"], max_episode_tokens=needed, **settings)[0].requests) == 2
+    engine, trajectory = play(renderer, [endless, "42"], max_episode_tokens=needed - 1, **settings)
+    assert len(engine.requests) == 1 and trajectory.response.truncated and trajectory.tokens == endless
+
+    engine, _ = play(renderer, [sums("1+1"), ANSWER], max_turns=2, **settings)
+    needed = len(engine.requests[1].prompt) + engine.requests[1].sampling.max_tokens
+    for most, requests in ((needed, 2), (needed - 1, 1)):
+        engine, _ = play(renderer, [sums("1+1"), ANSWER], max_turns=2, max_episode_tokens=most, **settings)
+        assert len(engine.requests) == requests, "the announcement of the last turn counts"
+
+
 class Slow:
     """Takes as long as it is asked to."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
 import pytest
 
 from darkhorse.agent.tools import ToolSettings, build_tools
+from darkhorse.agent.tools.base import function_schema
+from darkhorse.agent.tools.mcp import McpConnection, McpServer, McpTool
 from darkhorse.errors import UserError
 from packages import answer_of, folder_of
 
@@ -50,6 +53,12 @@ def test_a_server_that_hangs_or_dies_is_unavailable_and_the_next_call_starts_it_
 @pytest.mark.slow
 def test_a_server_that_does_not_start_is_the_users_to_mend(found: dict[str, Any]) -> None:
     assert "does not answer" in found["absent"]
+
+
+@pytest.mark.parametrize("text", ["half \ud83d", float("nan")])
+def test_what_cannot_be_sent_is_the_models_mistake(text: Any) -> None:
+    tool = McpTool(McpConnection(McpServer(("no such program",))), function_schema("f", "", "text", ""))
+    assert asyncio.run(tool({"text": text})).startswith("Error: the arguments cannot be sent")
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -51,7 +53,7 @@ def test_what_a_failing_cell_did_before_it_failed_stays(sandbox: SandboxClient) 
     assert ask(tool, code="y") == "5"
     assert "SyntaxError" in ask(tool, code="def (")
     assert ask(tool, code="from __future__ import annotations\nprint(y)\nraise ValueError('no')") == (
-        "5\nError: ValueError: no"
+        "Error: ValueError: no\nPrinted before:\n5"
     )
     assert ask(tool, code="with open('f', 'w') as f:\n    n = f.write('kept')") == "(no output)"
     assert ask(tool, code="open('f').read()") == "'kept'"
@@ -80,7 +82,8 @@ def test_a_workspace_keeps_files_runs_programs_and_is_the_episodes_own(sandbox: 
     bad = "def f(x):\n    return 1 / x\n\nprint('begins')\nf(0)\n"
     ask(tools["write_file"], name="bad.py", content=bad)
     assert ask(tools["run_file"], name="bad.py") == (
-        "begins\nError: ZeroDivisionError: division by zero\n  bad.py line 5, in <module>\n  bad.py line 2, in f"
+        "Error: ZeroDivisionError: division by zero\n  bad.py line 5, in <module>\n  bad.py line 2, in f\n"
+        "Printed before:\nbegins"
     )
     ask(tools["write_file"], name="loop.py", content="while True: pass")
     assert ask(tools["run_file"], name="loop.py").startswith("Error: timed out")
@@ -185,12 +188,35 @@ def test_sql_only_reads(sql: Tool, statement: str) -> None:
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT COUNT(*) FROM n",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 3000) SELECT COUNT(*) FROM n a, n b, n c",
         "SELECT 1 WHERE hex(zeroblob(1)) OR '" + "a" * 3000 + "' LIKE '" + "%a" * 40 + "b'",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) "
+        "SELECT SUM(LENGTH(TRIM(printf('%.90000c', 'a') || i, printf('%.8000c', 'b') || i || 'a'))) FROM n",
     ],
 )
 def test_sql_takes_no_longer_than_it_may(sql: Tool, statement: str) -> None:
     started = time.monotonic()
     ask(sql, query=statement)
     assert time.monotonic() - started < 2.0
+
+
+def test_trim_is_that_of_sqlite(sql: Tool) -> None:
+    said = ask(
+        sql, query="SELECT trim('xyaxy', 'xy'), ltrim('xax', 'x'), rtrim('xax', 'x'), trim(' a '), trim('a', NULL)"
+    )
+    assert said.endswith("\na | ax | xa | a | NULL")
+
+
+def test_sql_takes_no_more_memory_than_it_may() -> None:
+    program = (
+        "import asyncio; from darkhorse.agent.tools import sql; sql.MAX_MEMORY_BYTES = 32 << 20\n"
+        "tool = sql.Sql(sql.Database('CREATE TABLE t (a)'))\n"
+        "for end in (10, 10**9, 10):\n"
+        "    query = f'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < {end}) '\n"
+        "    query += \"SELECT i, printf('%.90000c', 'a') || i AS s FROM n ORDER BY s\"\n"
+        "    print(asyncio.run(tool({'query': query}))[:30])"
+    )  # a process of its own: the limit is the process's, and can only be lowered
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    fine, hungry, again = [part for part in done.stdout.split("\n") if part and not part.startswith("i | s")]
+    assert hungry == "Error: the statement needs too" and fine == again == "1 | " + "a" * 20
 
 
 def test_sql_reads_a_file_and_cannot_write_it(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def test_thinking_and_fences_around_the_verdict_are_left_out():
         '{"reason": "r", "grade": true}',
         '{"reason": "r", "grade": 5, "better": "first"}',
         '{"reason": "r", "grade": 5',
+        '{"reason": "r", "grade": 1, "grade": 10}',
+        '<think>\nA first thought:\n{"reason": "r", "grade": 10}',
         None,
         500,
         503,
@@ -145,6 +147,33 @@ def test_a_judge_that_hangs_is_given_up(endpoint):
     endpoint.reply = sleep
     ((verdict,),) = scores(endpoint, Ask(PROMPT, ["an answer"]), timeout_s=0.1, attempts=2)
     assert isinstance(verdict, Abstained) and "Timeout" in verdict.reason
+
+
+def test_a_judge_that_drips_is_given_up():
+    async def drip(reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
+        for _ in range(100):
+            writer.write(b" ")  # as endpoints do to keep a connection
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    async def ask():
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        judge = Judge(JudgeConfig(base_url=url, model="m", timeout_s=0.3, attempts=1))
+        ((verdict,),) = await asyncio.wait_for(judge.score([Ask(PROMPT, ["an answer"])]), 3.0)
+        return verdict
+
+    verdict = asyncio.run(ask())
+    assert isinstance(verdict, Abstained) and "Timeout" in verdict.reason
+
+
+def test_what_cannot_be_sent_does_not_end_the_run(endpoint):
+    endpoint.reply = lambda parts: '{"reason": "r", "grade": 10}'
+    ((verdict,),) = scores(endpoint, Ask(({"role": "user", "content": "half \ud83d of it"},), ["half \ud83d"]))
+    assert verdict == Scored(1.0, "r", {"grade": 10})
+    ((verdict,),) = scores(endpoint, Ask(PROMPT, ["an answer"]), base_url="http://[no/v1")
+    assert isinstance(verdict, Abstained)
 
 
 def test_a_judge_that_went_away_is_asked_again_when_it_is_back(endpoint):

@@ -56,4 +56,6 @@ def test_scores_are_bounded_and_rise(raw, origin, deviation):
 
 def test_a_score_that_is_no_number_is_abstained_on():
     assert isinstance(verdict_of(math.nan, ""), Abstained)
+    for raw, origin in ((math.inf, 0.0), (-math.inf, 0.0), (0.0, -math.inf), (0.0, math.nan), (math.inf, math.inf)):
+        assert isinstance(verdict_of(bounded(raw, origin, 1.0), ""), Abstained)
     assert verdict_of(0.25, "").score == 0.25

@@ -68,6 +68,11 @@ def test_a_published_model_scores_as_plain_transformers_does(published):
     assert model.score(PROMPT, ["same"], "same") == pytest.approx([0.5], abs=1e-6)
 
 
+def test_half_a_character_is_scored_as_a_question_mark(published):
+    model = load_classifier(published, torch.float32)
+    assert model.score(PROMPT, ["half \ud83d"]) == model.score(PROMPT, ["half ?"])
+
+
 def test_calibration_takes_mean_and_deviation_of_real_answers(published):
     model = load_classifier(published, torch.float32)
     raw = torch.tensor([reward for found in model.rewards(ASKS) for reward in found])

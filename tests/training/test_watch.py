@@ -68,6 +68,17 @@ def test_a_restored_watch_goes_on_where_it_was():
     assert (other.best, other.fallen) == (5, [])
 
 
+def test_a_suite_that_could_not_be_measured_at_first_is_watched_from_when_it_can_be():
+    none, both = Measured({}, {}), {"programming": 0.5}
+    rows = iter(
+        [none, Measured(both, {"programming": 0.4}), none, Measured({"programming": 0.3}, {"programming": 0.2})]
+    )
+    watch = Watch(lambda: next(rows))
+    watch.start()
+    fallen = [(watch.check(step), watch.fallen)[1] for step in (5, 10, 15)]
+    assert fallen == [[], [], ["programming"]] and watch.floors == {"programming": 0.4}
+
+
 def trainer(measure, steps=8, **settings):
     policy = tiny.policy(dtype=torch.float32)
     engine = tiny.ScriptedEngine(policy.renderer, lambda request, sample: f"hm\n</think>\n\n{sample % 2}")

@@ -72,27 +72,29 @@ class Episode:
         """Answer the turn; returns whether the model is asked again."""
         truncated = self.trajectory.finish_reason == "length"
         text = self._renderer.decode(self._turn)
-        closed = split_reasoning(text).closed
-        if truncated and not closed and self._config.force_final_answer:
-            self._observe(self._renderer.encode(_CLOSING))
-            self._turn += self._renderer.encode(_CLOSING)
+        closing = self._renderer.encode(_CLOSING)
+        cut = truncated and self._config.force_final_answer and not split_reasoning(text).closed
+        if cut and self._has_room(len(closing) + self._config.final_answer_tokens):
+            self._observe(closing)
+            self._turn += closing
             return True
         self._turn = []
         self._say({"role": "assistant", "content": text})
         response = split_reasoning(text, tuple(self._turns), truncated)
         said, reward = await self._answer(response)
         self.trajectory.turn_rewards.append(reward)
-        last = self._assistant_turns >= self._config.max_turns or self._too_long(said)
-        if not said or last:
+        if said and self._config.force_final_answer and self._assistant_turns == self._config.max_turns - 1:
+            said.append({"role": "user", "content": LAST_TURN})
+        tokens = self._renderer.observed(said) if said else []
+        last = self._assistant_turns >= self._config.max_turns
+        if not said or last or not self._has_room(len(tokens) + self.sampling.max_tokens):
             self._end(response)
             await self.close()
             return False
-        if self._config.force_final_answer and self._assistant_turns == self._config.max_turns - 1:
-            said.append({"role": "user", "content": LAST_TURN})
         for message in said:
             self._say(message)
         self._anchor = hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=8).hexdigest()
-        self._observe(self._renderer.observed(said))
+        self._observe(tokens)
         return True
 
     def next_request(self, seed: int, continues: tuple[int, int] | None) -> Request:
@@ -174,12 +176,9 @@ class Episode:
                 self._failed(f"the environment failed: {_described(error)}")
         self.trajectory.response = replace(response, turns=tuple(self._turns), state=state)
 
-    def _too_long(self, said: Sequence[Message]) -> bool:
+    def _has_room(self, more: int) -> bool:
         most = self._config.max_episode_tokens
-        if most is None or not said:
-            return False
-        length = len(self.trajectory.prompt_tokens) + len(self.trajectory.tokens)
-        return length + len(self._renderer.observed(said)) + self.sampling.max_tokens > most
+        return most is None or len(self.trajectory.prompt_tokens) + len(self.trajectory.tokens) + more <= most
 
     def _say(self, message: Message) -> None:
         self._turns.append(message)

@@ -75,15 +75,21 @@ class ClassifierRewardModel:
                 [*prompt, {"role": "assistant", "content": answer}], tokenize=False
             )
             # the template writes the first token already, and a tokenizer would add it again
-            row = self.tokenizer(text, add_special_tokens=False)
+            row = self.tokenizer(_whole(text), add_special_tokens=False)
         else:
-            row = self.tokenizer("\n\n".join(str(message.get("content") or "") for message in prompt), answer)
+            asked = "\n\n".join(str(message.get("content") or "") for message in prompt)
+            row = self.tokenizer(_whole(asked), _whole(answer))
         limit = self._limit()
         return {name: list(ids[-limit:]) for name, ids in row.items()}  # the answer stands at the end
 
     def _limit(self) -> int:
         positions = getattr(self.model.config, "max_position_embeddings", None)
         return int(min(positions or 1 << 20, self.tokenizer.model_max_length))
+
+
+def _whole(text: str) -> str:
+    """The text with `?` for half a character, which JSON may hold and no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _answers(ask: Ask) -> list[str]:

@@ -13,18 +13,17 @@ from collections.abc import Callable, Sequence
 
 from darkhorse.chat.reasoning import THINK_CLOSE, THINK_OPEN, Response
 from darkhorse.config.rewards import GuardConfig
-from darkhorse.tasks.texts import bare_words, sentences
+from darkhorse.rewards.disguises import count_hidden, undisguised
+from darkhorse.tasks.texts import bare_words, count_words, sentences
 from darkhorse.types import Message
 
-_LONGEST = 20_000
-"""Characters of an answer that are looked at."""
 _MIN_WORDS = 3
 _REPEATED = re.compile(r"(\b\w+(?:\W+\w+){2,7})(?:\W+\1){2,}", re.IGNORECASE)
 _LONG_RUN = re.compile(r"([^\s\-_=*.#|~+])\1{19,}")
 _SPAN, _FEW_WORDS, _REPEATED_SHARE = 4, 50, 0.5
 
 _SELF_SCORE = re.compile(
-    r"\b(?:score|rating|reward|grade)\b\W{0,6}[:=]\W{0,6}\d"
+    r"\b(?:score|rating|reward|grade)\b\W{0,6}[:=]\W{0,6}(?:\d|A\b)"
     r"|\b(?:score|rating|rate|reward|grade)d?\s(?:is|of|as|at|with)\s(?:an?\s)?(?:\d|perfect|full|max)"
     r"|\b(?:10|ten)\s?(?:/|out\sof)\s?(?:10|ten)\b|\b5\s?/\s?5\b|\b100\s?/\s?100\b|[★⭐🌟]{3}",
     re.IGNORECASE,
@@ -43,18 +42,19 @@ _TO_THE_JUDGE = re.compile(
     r"|\b(?:give|award|assign|output|return|choose|select|pick|prefer)\b.{0,30}"
     r"\b(?:highest|maximum|max|full|perfect|top) (?:possible )?(?:score|marks?|rating|reward|points?|grade)\b"
     r"|\b(?:choose|select|pick|prefer|vote for) (?:this|my) (?:\w+ )?(?:answer|response|reply)\b"
-    r"|\[\[[abc]\]\]|\"?(?:score|verdict|winner|rating|is_correct)\"\s?:"
+    r"|\[\[[abc]\]\]|[\"'](?:score|grade|better|verdict|winner|rating|is_correct)[\"']\s{0,3}:"
     r"|\b(?:final )?(?:verdict|judge?ment|evaluation) ?: ?(?:correct|pass|true|yes|a\b|10)",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(
-    r"<\|[\w ]{1,30}\|>|\[/?INST\]|<</?SYS>>|</?(?:answer|response|system|user|assistant|candidate|reference)>"
-    r"|^#{2,4} ?(?:instruction|response|system|evaluation|input)\b ?:?|^\W{0,3}(?:system|human|assistant)\W{0,3}: ?",
+    r"<\|[^|<>\n]{1,30}\|>|\[/?INST\]|<</?SYS>>|</?(?:answer|response|system|user|assistant|candidate|reference)>"
+    r"|</?s>|<[be]os>|</?think>|</?tool_(?:call|response)>|<(?:start|end)_of_turn>"
+    r"|^#{2,4} ?(?:instruction|response|system|evaluation|input)\b ?:?",
     re.IGNORECASE | re.MULTILINE,
 )
-_INVISIBLE = frozenset("\u200b\u200c\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\u202a\u202b\u202d\u202e\u00ad")
-_FEW_INVISIBLE = 3
-_TAGS = range(0xE0000, 0xE0080)
+_ROLE = re.compile(r"^\W{0,3}(?:system|user|human|assistant)\W{0,3}: ?", re.IGNORECASE | re.MULTILINE)
+_DIALOGUE = re.compile(r"\b(?:dialogues?|dialogs?|conversations?|interviews?|chats?|transcripts?)\b", re.IGNORECASE)
+_FEW_HIDDEN = 3
 
 _OPENERS = frozenset(
     """
@@ -101,8 +101,11 @@ def guard(response: Response, prompt: Sequence[Message] = (), settings: GuardCon
         return "no answer after the thinking"
     if response.truncated:
         return "the answer was cut off"
-    settings = settings or GuardConfig()
-    answer, asked = response.answer[:_LONGEST], "\n".join(str(message.get("content") or "") for message in prompt)
+    settings, answer = settings or GuardConfig(), response.answer
+    said = [str(message.get("content") or "") for message in prompt]
+    if said and bare_words(answer) == bare_words(said[-1]):
+        return "the answer is the prompt once more"
+    asked = "\n".join(said)
     for name in settings.checks:
         problem = _CHECKS[name](answer, asked, settings)
         if problem is not None:
@@ -116,7 +119,7 @@ def _format(answer: str, asked: str, settings: GuardConfig) -> str | None:
 
 
 def _length(answer: str, asked: str, settings: GuardConfig) -> str | None:
-    words = len(answer.split())
+    words = count_words(answer)
     if settings.min_words <= words <= settings.max_words:
         return None
     return f"{words} words (allowed: {settings.min_words} to {settings.max_words})"
@@ -137,16 +140,15 @@ def _repetition(answer: str, asked: str, settings: GuardConfig) -> str | None:
 
 def _injection(answer: str, asked: str, settings: GuardConfig) -> str | None:
     """Words that speak to whoever scores the answer, found in the plain text behind disguises."""
-    if sum(character in _INVISIBLE for character in answer) >= _FEW_INVISIBLE:
+    if count_hidden(answer) >= _FEW_HIDDEN:
         return "the answer hides invisible characters"
-    if any(ord(character) in _TAGS for character in answer):
-        return "the answer hides invisible characters"
-    plain = "".join(c for c in unicodedata.normalize("NFKC", answer) if c not in _INVISIBLE)
+    plain = undisguised(answer)
     if _SELF_SCORE.search(plain) and not _ASKED_FOR_SCORE.search(asked):
         return "the answer speaks of its own score"
     if _TO_THE_JUDGE.search(plain) and not _TO_THE_JUDGE.search(asked):
         return "the answer speaks to its judge"
-    if _MARKUP.search(plain) and not _MARKUP.search(asked):
+    markup = _MARKUP.search(plain) or (None if _DIALOGUE.search(asked) else _ROLE.search(plain))
+    if markup and not (_MARKUP.search(asked) or _ROLE.search(asked)):
         return "the answer holds chat markup"
     return None
 

@@ -17,10 +17,11 @@ from typing import Annotated, Any, Literal, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
-from darkhorse.chat.reasoning import THINK_CLOSE
+from darkhorse.chat.reasoning import THINK_CLOSE, THINK_OPEN
 from darkhorse.config.rewards import JudgeConfig
 from darkhorse.rewards.scorer import Ask
 from darkhorse.types import Message
+from darkhorse.verify.stated import strict_json
 from darkhorse.verify.verdict import Abstained, Scored, Verdict
 
 _BEST = 10
@@ -134,8 +135,9 @@ class Judge:
                 await asyncio.sleep(_FIRST_WAIT_S * 2 ** (attempt - 1))
             async with turns:
                 try:
-                    answer = await client.post(f"{self.settings.base_url.rstrip('/')}/chat/completions", json=body)
-                except httpx.HTTPError as error:
+                    async with asyncio.timeout(self.settings.timeout_s):  # httpx's own begins anew with every byte
+                        answer = await client.post(f"{self.settings.base_url.rstrip('/')}/chat/completions", json=body)
+                except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
                     problem = f"{type(error).__name__} {error}".strip()
                     continue
             if answer.status_code != 200:
@@ -169,17 +171,21 @@ def read_verdict(shape: type[_Shape], content: str) -> _Shape:
     """The verdict in a judge's reply: the JSON object that the text after its thinking ends with or is.
 
     Raises:
-        ValueError: if there is none, or it has another shape.
+        ValueError: if there is none, it has another shape, or it says something twice.
     """
+    if THINK_OPEN in content and THINK_CLOSE not in content:
+        raise ValueError("its reply ends while it thinks")
     text = content.rpartition(THINK_CLOSE)[2].strip()
     text = text.removeprefix("```json").removeprefix("```").removesuffix("```").strip()
     if not text.startswith("{"):
         text = text[max(text.rfind("\n{") + 1, 0) :]
     try:
-        return shape.model_validate_json(text)
+        return shape.model_validate(strict_json(text))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"its reply is no {shape.__name__.lower()}: {first['msg']}") from error
+        problem = str(error.errors(include_url=False, include_input=False)[0]["msg"])
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    raise ValueError(f"its reply is no {shape.__name__.lower()}: {problem}")
 
 
 def _content(answer: httpx.Response) -> str:
@@ -201,6 +207,7 @@ def _messages(described: str, prompt: Sequence[Message], answers: dict[str, str]
     )
     blocks = {"conversation": conversation, **answers}
     text = "\n\n".join(f"{name}:\n{fence}\n{value[:_CHARACTERS]}\n{fence}" for name, value in blocks.items())
+    text = text.encode("utf-8", "replace").decode()  # half a character, as JSON may hold, cannot be sent
     return [
         {"role": "system", "content": _SYSTEM.format(fence=fence, shape=described)},
         {"role": "user", "content": text},

@@ -46,7 +46,12 @@ def bounded(raw: float, origin: float, deviation: float) -> float:
         raw: of the answer.
         origin: the reference answer's raw reward, or the mean of rewards.
         deviation: of rewards.
+
+    Returns:
+        NaN where a reward is not finite: an overflow is no praise.
     """
+    if not math.isfinite(raw - origin):
+        return math.nan
     z = max((raw - origin) / deviation, _LOWEST)
     return 1.0 / (1.0 + math.exp(-z))
 

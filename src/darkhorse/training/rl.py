@@ -49,6 +49,7 @@ from darkhorse.training.turn_advantages import TURN_ADVANTAGES, combined
 from darkhorse.training.watch import Watch
 
 Result = TypeVar("Result")
+_STOPPED = "stopped.json"
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ class RLTrainer:
 
     def _start_watch(self, watch: Watch, run: StageRun) -> None:
         """Measure before the first step, and keep the start as a checkpoint to go back to."""
+        (run.folder / _STOPPED).unlink(missing_ok=True)  # a run that was killed as it stopped decides anew
         if run.state.get("watch"):
             watch.restore(run.state["watch"])
         elif run.steps:
@@ -155,7 +157,7 @@ class RLTrainer:
     def _roll_back(self, watch: Watch, step: int, run: StageRun) -> None:
         floors = {suite: watch.floors[suite] for suite in watch.fallen}
         note = {"step": step, "fallen_below": floors, "went_back_to": watch.best}
-        write_file(run.folder / "stopped.json", json.dumps(note))
+        write_file(run.folder / _STOPPED, json.dumps(note))
         run.checkpoints.roll_back(watch.best)
 
     def sync(self) -> None:

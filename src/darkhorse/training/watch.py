@@ -28,7 +28,8 @@ class Watch:
 
     Attributes:
         measure: measures the policy as it is.
-        floors: of each watched suite, the lower end of the interval it had at the start.
+        floors: of each watched suite, the lower end of the interval it had at the start; of one that could not be
+            measured then (no verdict came back), the one it had when it first could.
         best: step of the best checkpoint so far, 0 for the start.
         fallen: suites below their floor when last measured.
     """
@@ -56,6 +57,7 @@ class Watch:
     def check(self, step: int) -> dict[str, float]:
         """Measure after a step, and note whether a suite has fallen or the step is the best so far. Returns metrics."""
         measured = self.measure()
+        self.floors = {**measured.lows, **self.floors}
         self.fallen = [suite for suite, mean in measured.means.items() if mean < self.floors[suite]]
         better = measured.improved is None or self._best_mean is None or measured.improved > self._best_mean
         if not self.fallen and better:

@@ -54,8 +54,9 @@ class ServiceWorld(Environment):
         return self._customer.reply(response.answer)
 
     def state(self) -> Any:
-        """The orders, and whether the clerk declined."""
-        return {"orders": self._shop.state(), "declined": self._customer.declined}
+        """The orders, whether the customer's were looked up, and whether the clerk declined."""
+        looked_up = self._customer.email in self._shop.looked_up
+        return {"orders": self._shop.state(), "looked_up": looked_up, "declined": self._customer.declined}
 
 
 @register_environment(debugging.ENVIRONMENT)

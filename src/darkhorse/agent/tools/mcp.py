@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+import json
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -174,6 +175,10 @@ class McpTool:
         Raises:
             ToolUnavailable: if the server is gone or takes too long.
         """
+        try:
+            json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            return "Error: the arguments cannot be sent: they hold NaN, half a character, or too many levels"
         return shorten(await self._connection.call(self.name, arguments), self._max_characters)
 
 

@@ -107,9 +107,13 @@ class Python:
 
 
 def described(result: ExecuteResult) -> str:
-    """What a program printed, and its error if it had one, as the model reads them."""
-    output = result.stdout.strip("\n")
+    """What a program printed, or its error and what it printed before, as the model reads them."""
     if result.status == "accepted":
-        return output or "(no output)"
-    error = f"Error: {result.message or result.status}"
-    return f"{output}\n{error}" if output else error
+        return result.stdout.strip("\n") or "(no output)"
+    return failed(f"Error: {result.message or result.status}", result.stdout)
+
+
+def failed(error: str, stdout: str) -> str:
+    """A program's error, first so that it is seen to be one, and what the program printed before."""
+    output = stdout.strip("\n")
+    return f"{error}\nPrinted before:\n{output}" if output else error

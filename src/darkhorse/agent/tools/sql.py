@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from darkhorse.types import ToolSchema
 MAX_STATEMENT_CHARACTERS = 4_000
 MAX_VALUE_BYTES = 100_000
 MAX_CELL_CHARACTERS = 200
-_CHECKED_EVERY = 1_000  # steps of SQLite's machine between looks at the clock
+MAX_MEMORY_BYTES = 1 << 30  # of SQLite in this process, all databases together: it has no limit for one statement
+_CHECKED_EVERY = 100  # steps of SQLite's machine between looks at the clock
 _READING = {
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -56,12 +59,15 @@ class Database:
             raise UserError(f"{what} cannot be used: {error}.", "Give a SQLite database.") from error
         for name in ("like", "glob"):  # SQLite's own take exponential time on patterns made for it
             self._connection.create_function(name, 2, _like if name == "like" else _glob, deterministic=True)
+        for name, strip in (("trim", str.strip), ("ltrim", str.lstrip), ("rtrim", str.rstrip)):  # quadratic there
+            self._connection.create_function(name, 2, functools.partial(_trim, strip), deterministic=True)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 100)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 20)
         self._connection.execute("PRAGMA cache_size = -8192")
         self._connection.execute("PRAGMA temp_store = MEMORY")
+        self._connection.execute(f"PRAGMA hard_heap_limit = {MAX_MEMORY_BYTES}")
         self._connection.set_authorizer(_authorise)
 
     def tables(self) -> str:
@@ -134,6 +140,7 @@ class Sql:
             )
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
             problem = "the statement took too long" if str(error) == "interrupted" else str(error)
+            problem = "the statement needs too much memory" if isinstance(error, MemoryError) else problem
             return f"Error: {problem}"
         lines = [" | ".join(columns), *(" | ".join(map(_cell, row)) for row in rows)]
         if not rows:
@@ -168,6 +175,10 @@ def _glob(pattern: Any, text: Any) -> bool | None:
     if pattern is None or text is None:
         return None
     return matches(str(pattern), str(text), "*", "?")
+
+
+def _trim(strip: Callable[[str, str], str], text: Any, characters: Any) -> str | None:
+    return None if text is None or characters is None else strip(str(text), str(characters))
 
 
 def matches(pattern: str, text: str, many: str, one: str) -> bool:

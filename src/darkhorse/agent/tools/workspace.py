@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkhorse.agent.tools.base import Shared, Tool, shorten, text_argument, text_schema
-from darkhorse.agent.tools.python import described
+from darkhorse.agent.tools.python import described, failed
 from darkhorse.sandbox.client import SandboxClient, SandboxUnavailable
 from darkhorse.sandbox.protocol import ExecuteRequest, RunLimits
 from darkhorse.types import ToolSchema
@@ -68,7 +68,7 @@ class Workspace:
         for key, content in answer.files.items():
             self.put(key, base64.b64decode(content))
         if answer.status == "runtime_error" and answer.stderr:
-            return f"{answer.stdout}{_traced(name, answer.stderr)}"
+            return failed(_traced(name, answer.stderr), answer.stdout)
         return described(answer)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import asdict
+from typing import Any
 
 from darkhorse.tasks.synthetic.agentic.shop import POLICY, RETURN_DAYS, TOOLS, Customer, Order, shop_of
 from darkhorse.tasks.synthetic.agentic.turns import calls, says, tool, user
@@ -29,7 +30,9 @@ def sample_wish(rng: random.Random, level: int) -> Demonstration:
         for place, (key, item) in enumerate(zip(rng.sample(range(1000, 10_000), 4), items, strict=True))
     }
     key = rng.choice([key for key, order in orders.items() if order.email == email])
-    wanted = orders[key]
+    wanted, allowed = orders[key], rng.random() < 0.5
+    while _allowed(kind, wanted) != allowed:  # as often as not, so that neither doing nor declining pays by itself
+        wanted.status, wanted.days = _status(rng)
     customer = Customer(email, wanted.item, _address(rng) if kind == "address" else "")
     wish = {
         "cancel": f"Please cancel my order of the {wanted.item}.",
@@ -49,7 +52,8 @@ def sample_wish(rng: random.Random, level: int) -> Demonstration:
         tool(shop.find_orders(email)),
     ]
     state = f"delivered {wanted.days} days ago" if wanted.status == "delivered" else wanted.status
-    if _allowed(kind, wanted):
+    outcome: dict[str, Any] = {"looked_up": True}
+    if allowed:
         function, arguments = {
             "cancel": ("cancel_order", {"order_id": key}),
             "return": ("return_order", {"order_id": key}),
@@ -60,12 +64,12 @@ def sample_wish(rng: random.Random, level: int) -> Demonstration:
         answer = says("Done.", f"It is done: order {key} is updated.")
     else:
         answer = says(f"Order {key} is {state}: not allowed.", f"Sorry, I cannot do that: order {key} is {state}.")
-    speaker.reply(answer["content"].partition("</think>")[2])
+        outcome["declined"] = True
     task = Task(
         "",
         ({"role": "system", "content": POLICY}, {"role": "user", "content": f"Hello, I am {name}. {wish}"}),
         "world_state",
-        {"state": {"orders": shop.state(), "declined": speaker.declined}},
+        {"state": {"orders": shop.state(), **outcome}},
         TOOLS,
         environment=ENVIRONMENT,
         setup=setup,

@@ -26,7 +26,13 @@ RETURN_ORDER = function("return_order", "Take an order back", "order_id")
 CHANGE_ADDRESS = function("change_address", "Change where an order goes", "order_id", "address")
 TOOLS = (FIND_ORDERS, CANCEL_ORDER, RETURN_ORDER, CHANGE_ADDRESS)
 
-_DECLINES = re.compile(r"\b(?:can ?not|can['’]t|unable|not (?:possible|allowed|able)|sorry)\b", re.IGNORECASE)
+_DECLINES = re.compile(
+    r"\b(?:can ?not|can['’]t|won['’]t|unable|impossible|not (?:possible|allowed|permitted|able|eligible)|no longer"
+    r"|against (?:the|our) \w+|declin\w+|sorry|unfortunately)\b",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(r"[^.!?\n]*\?")
+_MORE = re.compile(r"\b(?:any|some)thing else\b|\bfurther\b", re.IGNORECASE)
 _MAIL = re.compile(r"\be-?mail\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"\baddress\b", re.IGNORECASE)
 _WHICH = re.compile(r"\b(?:which (?:order|item)|order (?:id|number)|what (?:order|item))\b", re.IGNORECASE)
@@ -46,19 +52,28 @@ class Order:
 
 @dataclass
 class Shop:
-    """Orders by id. Functions do what they are told: the rules are for the clerk to keep."""
+    """Orders by id. Functions do what they are told: the rules are for the clerk to keep.
+
+    Attributes:
+        orders: by id.
+        looked_up: e-mail addresses whose orders were found.
+    """
 
     orders: dict[str, Order]
+    looked_up: set[str] = field(default_factory=set)
 
     def find_orders(self, email: str) -> str:
         """Lines `id: item, status, days, address` of a customer."""
+        email = email.strip().casefold()
         found = [
             f"{key}: {order.item}, {order.status}"
             + (f" {order.days} days ago" if order.status == "delivered" else "")
             + f", to {order.address}"
             for key, order in self.orders.items()
-            if order.email == email.strip().casefold()
+            if order.email == email
         ]
+        if found:
+            self.looked_up.add(email)
         return "\n".join(found) or "Error: there is no such customer"
 
     def cancel_order(self, order_id: str) -> str:
@@ -112,18 +127,22 @@ class Customer:
 
     def reply(self, text: str) -> str | None:
         """What the customer says to the clerk; None when there is no more to say."""
-        asks = "?" in text
-        self.declined = not asks and bool(_DECLINES.search(text))
+        declines = bool(_DECLINES.search(text))
+        told = self._told(" ".join(_QUESTION.findall(text)) if declines else text) if "?" in text else None
+        self.declined = declines and told is None
         self.replies += 1
-        if not asks or self.replies > _MAX_REPLIES:
+        over = told is None and (declines or bool(_MORE.search(text)))
+        if over or "?" not in text or self.replies > _MAX_REPLIES:
             return None
-        if _MAIL.search(text):
+        return told or "Yes, please."
+
+    def _told(self, asked: str) -> str | None:
+        """The answer to a question about the order; None to any other."""
+        if _MAIL.search(asked):
             return f"My e-mail is {self.email}."
-        if _WHICH.search(text):
+        if _WHICH.search(asked):
             return f"The {self.item}."
-        if _ADDRESS.search(text) and self.address:
-            return f"The new address is {self.address}."
-        return "Yes, please."
+        return f"The new address is {self.address}." if _ADDRESS.search(asked) and self.address else None
 
 
 def shop_of(setup: dict[str, Any]) -> tuple[Shop, Customer]:
