@@ -14,29 +14,19 @@ two parts run beside each other on half of the cores each, which wastes fewer of
 from __future__ import annotations
 
 import argparse
-import contextlib
-import hashlib
 import json
-import multiprocessing
-import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeAlias
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
+from _recipe_runs import GENERAL, RECIPE, STAGE_1, digest, run_seeds, seed_recipe
 from _writing import write_json
-from darkhorse.config.loading import load_recipe
 from darkhorse.config.recipe import Recipe
-from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage
-from darkhorse.recipe import run_recipe
+from darkhorse.config.stages import RLStage, SFTStage
 
-STAGE_1 = ("mathematics", "programming")
-GENERAL = ("instructions", "function_calls", "tools", "preference")
 CONTROLS = ("sft_continued", "random_reward", "sft_stage_1")
 
 Seeds: TypeAlias = dict[int, dict[str, dict[str, float]]]
@@ -62,26 +52,6 @@ def control(recipe: Recipe, kind: str) -> Recipe:
     return changed
 
 
-def run(recipe: Recipe) -> dict[str, Any]:
-    """Run a recipe to its end, its output going to a log beside its folder; returns the stages of its summary."""
-    folder = Path(recipe.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{recipe.name}.log").open("a") as log, contextlib.redirect_stdout(log):
-        summary = json.loads((run_recipe(recipe) / "summary.json").read_text())
-    stages: dict[str, Any] = summary["stages"]
-    return stages
-
-
-def seed_recipe(path: Path, seed: int, output: Path) -> Recipe:
-    """The recipe as it runs for one seed."""
-    recipe = load_recipe(path, [])
-    recipe.seed, recipe.output, recipe.name = seed, str(output), f"seed{seed}"
-    # only what the claims need: temperature 1, after every stage
-    recipe.evaluation.greedy = []
-    recipe.evaluation.stages = [name for name, stage in recipe.stage.items() if not isinstance(stage, RewardModelStage)]
-    return recipe
-
-
 def earlier(path: Path | None, recipe: str) -> Seeds:
     """The seeds of an earlier run that wrote the same JSON file; ends the program if its recipe was another one."""
     if path is None or not path.exists():
@@ -92,54 +62,11 @@ def earlier(path: Path | None, recipe: str) -> Seeds:
     return {int(seed): stages for seed, stages in written["seeds"].items()}
 
 
-def digest(path: Path) -> str:
-    """Of the settings that are not defaults, so that figures of different recipes are not mixed up. What does not
-    change them is left out: lanes, and how much is decoded greedily.
-    """
-    recipe = load_recipe(path, [])
-    left_out = {"engine": {"lanes", "min_sequences_per_lane"}, "evaluation": {"greedy_samples_per_suite"}}
-    settings = recipe.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
-    for stage in settings["stage"].values():
-        stage.pop("lanes", None)
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def run_all(
-    path: Path, seeds: list[int], kinds: list[str], output: Path, jobs: int
-) -> Iterator[tuple[int, dict[str, dict[str, float]]]]:
-    """All stages of all seeds and their controls of the given kinds; a seed is handed out when it is complete."""
-    threads = max((os.cpu_count() or 1) // jobs, 1)
-    context = multiprocessing.get_context("spawn")
-    found: dict[int, dict[str, Any]] = {}
-    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,), max_tasks_per_child=1) as pool:
-        recipes = {pool.submit(run, seed_recipe(path, seed, output)): seed for seed in seeds}
-        controls: dict[Future[dict[str, Any]], tuple[int, str]] = {}
-        for done in as_completed(recipes):
-            seed = recipes[done]
-            found[seed] = dict(done.result())
-            for kind in kinds:
-                recipe = seed_recipe(path, seed, output)
-                changed = control(recipe, kind)
-                share_cold_start(output / recipe.name, output / changed.name)
-                controls[pool.submit(run, changed)] = (seed, kind)
-        missing = {seed: len(kinds) for seed in seeds}
-        for done in as_completed(controls):
-            seed, kind = controls[done]
-            found[seed][kind] = done.result()[kind]
-            missing[seed] -= 1
-            if not missing[seed]:
-                yield (
-                    seed,
-                    {stage: {s: r["t1"] for s, r in suites.items()} for stage, suites in found[seed].items()},
-                )
-
-
-def share_cold_start(source: Path, target: Path) -> None:
-    """Let a control start from the very cold start its recipe made, and from the same base model."""
-    target.mkdir(parents=True, exist_ok=True)
-    for name in ("cold_start", "base_model.json"):
-        if not (target / name).exists():
-            (target / name).symlink_to((source / name).resolve())
+def accuracies(folders: dict[str, Path]) -> dict[str, dict[str, float]]:
+    """Accuracy at temperature 1 by stage and suite, of a seed's recipe and then of each control."""
+    measured = {kind: json.loads((folder / "summary.json").read_text())["stages"] for kind, folder in folders.items()}
+    stages = measured.pop(RECIPE) | {kind: found[kind] for kind, found in measured.items()}
+    return {stage: {suite: row["t1"] for suite, row in suites.items()} for stage, suites in stages.items()}
 
 
 def mean_of(stages: dict[str, dict[str, float]], stage: str, suites: tuple[str, ...]) -> float:
@@ -196,9 +123,13 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = digest(arguments.recipe)
     seeds = earlier(arguments.json, recipe)
-    measured = run_all(arguments.recipe, arguments.seeds, arguments.controls, arguments.output, arguments.jobs)
-    for seed, stages in measured:
-        seeds = dict(sorted({**seeds, seed: stages}.items()))
+    wanted = {seed: seed_recipe(arguments.recipe, seed, arguments.output) for seed in arguments.seeds}
+
+    def controls(recipe: Recipe) -> dict[str, Recipe]:
+        return {kind: control(recipe, kind) for kind in arguments.controls}
+
+    for seed, folders in run_seeds(wanted, controls, arguments.jobs):
+        seeds = dict(sorted({**seeds, seed: accuracies(folders)}.items()))
         write_json(arguments.json, {"recipe": recipe, **figures(seeds)})
     print_table(seeds)
     result = figures(seeds)
