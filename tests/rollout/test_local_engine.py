@@ -446,6 +446,40 @@ def test_a_withdrawn_sample_stops_at_once_and_changes_no_other():
     assert drawn.count((1, 1)) <= 5 and drawn.count((19, 2)) == 0
 
 
+def test_a_long_prompt_that_nobody_waits_for_is_read_no_further(monkeypatch):
+    monkeypatch.setattr(prefill, "_PIECE", 32)
+    made = lane.Lane(tiny.policy(), None)
+    made._at_once = 64
+    forward, pieces = made._forward, []
+
+    def read(*arguments):
+        pieces.append(1)
+        if len(pieces) == 3:
+            made.withdraw(0, 0)
+            made.withdraw(0, 1)
+        return forward(*arguments)
+
+    monkeypatch.setattr(made, "_forward", read)
+    requests = [Request([1] * length, SamplingParams(max_tokens=3, ignore_end=True), 2) for length in (3200, 40)]
+    assert set(run_lane(made, deque(enumerate(requests)))) == {(1, 0), (1, 1)}
+    assert len(pieces) < 10
+
+
+def test_a_temperature_that_would_divide_to_infinity_is_greedy():
+    requests = [Request([5, 6], SamplingParams(temperature, max_tokens=8)) for temperature in (0.0, 1e-45, 1e-6)]
+    greedy, *others = (c.tokens for c in generate(LocalEngine(tiny.policy()), requests).values())
+    assert others == [greedy, greedy]
+
+
+@pytest.mark.parametrize(
+    "setting", [{"temperature": -1.0}, {"temperature": float("nan")}, {"top_p": 0}, {"max_tokens": 0}, {"seed": None}]
+)
+def test_settings_out_of_range_are_an_error(setting):
+    (name,) = setting
+    with pytest.raises(UserError, match=f"{name} is .* Give a"):
+        SamplingParams(**setting)
+
+
 def test_the_longest_sequence_is_one_that_fits():
     policy = tiny.policy()
     made = lane.Lane(policy, None)

@@ -51,8 +51,8 @@ def test_pseudo_random_draws_pass_a_chi_square_test():
 
 def test_uniform_numbers_belong_to_seed_and_sample():
     assert np.array_equal(uniforms(3, 1, 5), uniforms(3, 1, 9)[:5])
-    streams = {tuple(uniforms(seed, sample, 4)) for seed in (0, 1, 2**63 - 1) for sample in range(4)}
-    assert len(streams) == 12
+    streams = {tuple(uniforms(seed, sample, 4)) for seed in (0, 1, 2**63 - 1, -1, -2) for sample in range(4)}
+    assert len(streams) == 20
 
 
 NUMBERS = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 5e-324, 1 - 2**-53, 1 - 2**-24, 0.5])

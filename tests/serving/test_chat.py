@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -75,13 +78,15 @@ def test_a_model_cannot_steer_the_terminal() -> None:
 class ScriptedModel(Model):
     """Says what the script says; a KeyboardInterrupt in it is raised. Long messages do not fit."""
 
+    context = 3000
+
     def __init__(self, script: list[object]) -> None:
         self.script, self.asked, self.settings = script, [], []
 
-    def stream(self, messages, tools=(), *, thinks=True, into=None, **settings):
+    def stream(self, messages, tools=(), *, thinks=True, least_room=1, into=None, **settings):
         self.asked.append(RENDERER.decode(RENDERER.prompt(messages, tools)))
         self.settings.append(settings | {"thinks": thinks})
-        if len(self.asked[-1]) > 3000:
+        if len(self.asked[-1]) + least_room > self.context:
             raise ContextFull("full")
         said, into = self.script.pop(0), into or Answer()
         if said is KeyboardInterrupt:
@@ -97,9 +102,11 @@ class ScriptedModel(Model):
             yield piece
 
 
-def talk(script: list[object], toolbox: Toolbox | None = None) -> tuple[Conversation, ScriptedModel, Screen]:
+def talk(
+    script: list[object], toolbox: Toolbox | None = None, max_tokens: int | None = 8
+) -> tuple[Conversation, ScriptedModel, Screen]:
     screen, model = Screen(console()), ScriptedModel(script)
-    return Conversation(model, screen, toolbox or Toolbox(), {"temperature": 0.0}, 8), model, screen
+    return Conversation(model, screen, toolbox or Toolbox(), {"temperature": 0.0}, max_tokens), model, screen
 
 
 def test_history_holds_answers_without_thinking() -> None:
@@ -143,6 +150,24 @@ def test_the_oldest_turns_make_room() -> None:
     assert "does not fit" in printed(screen)
 
 
+def test_old_turns_leave_an_answer_some_room() -> None:
+    conversation, model, screen = talk(["</think>one", "</think>two"], max_tokens=None)
+    conversation.answer("first " * 450)
+    conversation.answer("second")
+    assert len(model.asked[1]) < model.context, "it would fit, but with no room for an answer"
+    assert "first" not in model.asked[2] and "the oldest turn is forgotten" in printed(screen)
+
+
+def test_a_message_that_got_no_answer_is_asked_again_beside_the_one_before() -> None:
+    conversation, model, _ = talk(["</think>one", KeyboardInterrupt, "</think>two", "</think>three"])
+    conversation.answer("hello")
+    conversation.answer("hello")
+    conversation.retry()
+    assert model.asked[2].count("hello") == 2
+    conversation.retry()
+    assert [m["content"] for m in conversation.transcript()["messages"]] == ["hello", "one", "hello", "three"]
+
+
 def test_commands(tmp_path: Path) -> None:
     conversation, model, screen = talk(["</think>one", "plain", "</think>two"])
     toolbox = Toolbox()
@@ -162,7 +187,8 @@ def test_commands(tmp_path: Path) -> None:
     assert obey("/tools nonsense") and "There is no tool" in printed(screen)
     assert obey("/tools") and toolbox.names == []
     assert obey("/fold on") and screen.folded and obey("/fold off") and not screen.folded
-    assert obey("/what") and "/think on|off" in printed(screen)
+    assert obey("/what") and "no command /what" in printed(screen) and "/think on|off" in printed(screen)
+    assert obey("/save") and "no command /save" not in printed(screen)
     assert not obey("/quit")
 
 
@@ -172,18 +198,22 @@ def test_commands(tmp_path: Path) -> None:
         (["a\\", "b\\", " c "], "a\nb\n c"),
         (['"""a', " b", 'c"""'], "a\n b\nc"),
         (['"""a"""'], "a"),
+        (['"""/* no', 'command */"""'], "/* no\ncommand */"),
         (["\\", ""], ""),
-        ([], None),
+        (["a\\"], "a"),
+        (['"""a', "b"], "a\nb"),
     ],
 )
-def test_messages_of_several_lines(lines: list[str], text: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_of_several_lines(lines: list[str], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def line(prompt: str) -> str:
         if not lines:
             raise EOFError
         return lines.pop(0)
 
     monkeypatch.setattr("builtins.input", line)
-    assert chat._read() == text
+    assert chat._read() == chat._Said(text)
+    with pytest.raises(EOFError):
+        chat._read()
 
 
 def test_a_scripted_session(tiny_model: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -228,6 +258,43 @@ def test_control_c_stops_an_answer_and_the_end_of_input_leaves(
     rest, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, b"")
     assert b"(stopped" in rest
+
+
+def test_control_c_drops_a_line_and_the_chat_goes_on(tiny_model: Path, tmp_path: Path) -> None:  # noqa: F811
+    """In a terminal of its own."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        words = command("chat", str(tiny_model), "--max-tokens", "3")
+        os.execvpe(words[0], words, environment())
+    read = ""
+
+    def until(text: str, again: bytes = b"") -> None:
+        """Read so far; `again` is typed once more after each silence, since it may have come before it was heard."""
+        nonlocal read
+        silences = 0
+        while text not in read:
+            if select.select([terminal], [], [], 3.0)[0]:
+                read += os.read(terminal, 4096).decode(errors="replace")
+            else:
+                silences += 1
+                assert silences < 20, read
+                os.write(terminal, again)
+        read = read.partition(text)[2]
+
+    try:
+        until("stops an answer")
+        until("> ")
+        os.write(terminal, b"half a line\x03")
+        until("or Ctrl-D leaves", again=b"\x03")
+        until("> ")
+        os.write(terminal, b"whole\n")
+        until("> ")
+        os.write(terminal, b"/save talk.json\n/quit\n")
+        until("saved to")
+    finally:
+        os.close(terminal)  # hangs up
+    os.waitpid(pid, 0)
 
 
 def test_a_run_folder_stands_for_its_last_model(

@@ -62,6 +62,58 @@ def test_messages_that_do_not_fit_are_an_error(model):
         model.chat([{"role": "user", "content": "word " * 2000}])
 
 
+@pytest.mark.parametrize(
+    ("messages", "settings", "said"),
+    [
+        ("hello", {}, "messages: "),
+        ([], {}, "messages: "),
+        ([{"role": "user"}], {}, "messages.0: a message of role 'user' needs content"),
+        ([{"role": "user", "content": [{"type": "text"}]}], {}, "messages.0.content.0.text: Field required"),
+        (ASK, {"tools": [{"name": "f"}]}, "tools.0.type: Field required"),
+        (ASK, {"max_token": 3}, "Did you mean 'max_tokens'"),
+        (ASK, {"max_tokens": 0}, "max_tokens is 0"),
+        (ASK, {"temperature": "hot"}, "temperature is 'hot'"),
+    ],
+)
+def test_what_is_no_question_is_an_error_of_the_caller_alone(model, messages, settings, said):
+    with pytest.raises(UserError, match=said):
+        model.chat(messages, **settings)
+
+
+def test_messages_may_be_as_the_api_gives_and_takes_them(model):
+    def prompt(arguments, content):
+        call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
+        messages = [
+            *ASK,
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "content": content},
+        ]
+        into = Answer()
+        for _ in model.stream(messages, max_tokens=1, into=into):
+            pass
+        return into.prompt_tokens
+
+    assert prompt('{"a": 1}', "x") == prompt({"a": 1}, [{"type": "text", "text": "x"}])
+
+
+def test_one_stop_string_is_not_its_letters(model):
+    whole = model.chat(ASK, thinks=False, seed=1, max_tokens=30, temperature=1.0).content
+    assert (
+        model.chat(ASK, thinks=False, seed=1, max_tokens=30, temperature=1.0, stop=whole[3:] + whole[0]).content
+        == whole
+    )
+    assert model.chat(ASK, thinks=False, seed=1, max_tokens=30, temperature=1.0, stop=["", whole[5:7]]).content == (
+        whole[: whole.index(whole[5:7])].strip()
+    )
+
+
+def test_a_closed_model_says_so():
+    made = Model(tiny.policy, max_sequences=2)
+    made.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        made.chat(ASK)
+
+
 def test_the_page_says_what_works(tmp_path, monkeypatch, capsys):
     openai = pytest.importorskip("openai")
     folder = tiny.folder(tmp_path / "tiny")

@@ -182,7 +182,32 @@ def test_log_probabilities_are_those_of_every_token():
         tokens = [e.token for c in chunks if c.choices and c.choices[0].logprobs for e in c.choices[0].logprobs.content]
         assert "".join(tokens) == "x</think>A<|im_end|>"
         completion = client(server).completions.create(model=NAME, prompt="x", logprobs=2)
-        assert completion.choices[0].logprobs.token_logprobs[0] == -0.5
+        logprobs = completion.choices[0].logprobs
+        assert logprobs.token_logprobs[0] == -0.5
+        assert logprobs.top_logprobs[0] == {chr_of(65): -0.5, chr_of(66): -1.0, "x": -0.5}, (
+            "the drawn one beside the two"
+        )
+
+
+def test_log_probabilities_tell_the_bytes_of_half_characters():
+    with scripted("a🦄b") as server:
+        off = {"chat_template_kwargs": {"enable_thinking": False}}
+        answer = client(server).chat.completions.create(model=NAME, messages=ASK, logprobs=True, extra_body=off)
+        told = [byte for entry in answer.choices[0].logprobs.content for byte in entry.bytes]
+        assert bytes(told).decode() == "a🦄b<|im_end|>"
+        whole = client(server).completions.create(model=NAME, prompt="x", logprobs=1).choices[0].logprobs
+        chunks = client(server).completions.create(model=NAME, prompt="x", logprobs=1, stream=True)
+        pieces = [chunk.choices[0].logprobs for chunk in chunks if chunk.choices[0].logprobs]
+        assert whole.tokens == ["a", *(f"bytes:\\x{byte:02x}" for byte in "🦄".encode()), "b", "<|im_end|>"]
+        assert whole.text_offset == [0, 1, 2, 2, 2, 2, 3] == [offset for p in pieces for offset in p.text_offset]
+
+
+def test_an_answer_that_was_all_thinking_can_be_sent_back():
+    with scripted("I only think") as server:
+        create = client(server).chat.completions.create
+        message = create(model=NAME, messages=ASK).choices[0].message
+        assert message.content is None
+        assert create(model=NAME, messages=[*ASK, message.model_dump(), *ASK]).choices[0].finish_reason == "stop"
 
 
 def chr_of(token):
@@ -220,6 +245,8 @@ def test_models_health_and_metrics(local):
 @pytest.mark.parametrize(
     ("change", "kind", "code"),
     [
+        ({"stream_options": {"include_usage": True}}, "BadRequestError", "invalid_value"),
+        ({"extra_body": {"functions": [{"name": "f"}]}}, "BadRequestError", "unsupported_parameter"),
         ({"model": "gpt-4"}, "NotFoundError", "model_not_found"),
         ({"max_tokens": 100_000}, "BadRequestError", "context_length_exceeded"),
         ({"messages": [{"role": "user", "content": "word " * 2000}]}, "BadRequestError", "context_length_exceeded"),
@@ -241,8 +268,44 @@ def test_a_key_is_asked_for():
     with scripted(THOUGHT, api_key="s3cret") as server:
         with pytest.raises(openai.AuthenticationError) as caught:
             client(server, "wrong").models.list()
-        assert caught.value.code == "invalid_api_key"
+        assert caught.value.code == "invalid_api_key" and caught.value.response.headers["www-authenticate"] == "Bearer"
         assert client(server, "s3cret").models.list().data
+        import httpx
+
+        for sent, status in (("bearer s3cret", 200), ("s3cret", 401), ("Basic s3cret", 401), ("Bearer s3cret x", 401)):
+            assert httpx.get(f"{server.url}/v1/models", headers={"Authorization": sent}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"stop": 5}, "stop"),
+        ({"tool_choice": "some"}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {}}, "tools": TOOLS}, "tool_choice.function.name"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0.text"),
+        ({"messages": [{"role": "user"}]}, "messages.0"),
+    ],
+)
+def test_an_error_names_the_place_in_the_request(local, change, param):
+    import httpx
+
+    answer = httpx.post(f"{local.url}/v1/chat/completions", json={"model": NAME, "messages": ASK} | change)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, param) and error["message"].startswith(f"{param}: ")
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"null", b"", b"\xff"])
+def test_what_is_no_json_object_is_called_so(local, content):
+    import httpx
+
+    for kind in ("application/json", "text/plain"):
+        answer = httpx.post(f"{local.url}/v1/completions", content=content, headers={"Content-Type": kind})
+        error = answer.json()["error"]
+        assert (
+            answer.status_code == 400
+            and error["param"] is None
+            and "'Content-Type: application/json'" in error["message"]
+        )
 
 
 def long_request(server, **extra):
@@ -324,3 +387,20 @@ def test_langchain_calls_tools_and_streams():
         assert [call["args"] for call in answer.tool_calls] == [{"city": "Oslo"}, {"city": "Ümeå"}]
         assert model.invoke("2 + 2?").content == "It is **four**. END of it"
         assert "".join(str(piece.content) for piece in model.stream("2 + 2?")) == "It is **four**. END of it"
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_qwen_agent_thinks_and_calls_functions(raw):
+    """With its own prompt for functions, and with the server's."""
+    get_chat_model = pytest.importorskip("qwen_agent.llm").get_chat_model
+    function = TOOLS[0]["function"] | {"description": "tells the weather"}
+    with scripted(CALLS) as server:
+        config = {"max_tokens": 500, "use_raw_api": raw}
+        settings = {"model": NAME, "model_server": f"{server.url}/v1", "api_key": "none", "generate_cfg": config}
+        said = list(get_chat_model(settings).chat([{"role": "user", "content": "Weather?"}], [function], stream=True))[
+            -1
+        ]
+    assert said[0]["reasoning_content"] == "I look it up."
+    calls = [message["function_call"] for message in said if message.get("function_call")]
+    assert [call["name"] for call in calls] == ["weather"] * 2
+    assert [json.loads(call["arguments"]) for call in calls] == [{"city": "Oslo"}, {"city": "Ümeå"}]

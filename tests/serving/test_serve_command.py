@@ -49,8 +49,26 @@ def test_a_server_drains_before_it_ends(folder, tmp_path):
             lines = answer.iter_lines()
             next(lines)
             process.send_signal(signal.SIGTERM)
+            while (health := httpx.get(f"{url}/health")).status_code == 200:  # it may not have heard yet
+                pass
+            refused = httpx.post(f"{url}/v1/completions", json=TEXT, headers=headers)
             rest = list(lines)
+    assert health.status_code == 503 and health.json()["status"] == "draining"
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "draining")
+    assert refused.headers["retry-after"] == "1"
     assert rest[-2] == "data: [DONE]" and json.loads(rest[-4][6:])["choices"][0]["finish_reason"] == "length"
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_what_outlasts_the_draining_ends_with_an_error(folder, tmp_path):
+    process, url = started(folder, "--name", "tiny", "--drain", "0", cwd=tmp_path)
+    with httpx.stream("POST", f"{url}/v1/completions", json=TEXT | {"stream": True, "max_tokens": 4000}) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        process.send_signal(signal.SIGTERM)
+        rest = [line for line in lines if line]
+    assert rest[-1] == "data: [DONE]" and json.loads(rest[-2][6:])["error"]["code"] == "draining"
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
 
@@ -115,11 +133,12 @@ def test_vllms_log_probabilities_are_read():
         "top_logprobs": [{"token_id:8": -2.0, "token_id:7": -0.5}],
     }
     line = "data: " + json.dumps({"choices": [{"index": 1, "token_ids": [7], "logprobs": logprobs}]})
-    (drawn,) = _events(line)
+    (fewer,), (drawn,) = _events(line, 1), _events(line, 2)
+    assert fewer.likeliest.tokens == ((7, -0.5),)
     assert (drawn.sample, drawn.token, drawn.likeliest.logprob) == (1, 7, -0.5)
     assert drawn.likeliest.tokens == ((7, -0.5), (8, -2.0))
     with pytest.raises(ValueError, match="no such"):
-        _events('data: {"error": "no such model"}')
+        _events('data: {"error": "no such model"}', 0)
 
 
 NODE = """

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from math import inf
+from numbers import Integral, Real
+from typing import Any, Protocol, TypeAlias
 
 from darkhorse.config.rollout import SamplingConfig
+from darkhorse.errors import UserError
 from darkhorse.policy.loading import Policy
 from darkhorse.rollout.trajectory import Completion
+
+_RANGES: dict[str, tuple[type, str, Callable[[Any], bool]]] = {
+    "temperature": (Real, "a number, at least 0", lambda value: 0 <= value < inf),
+    "top_p": (Real, "a number above 0, at most 1", lambda value: 0 < value <= 1),
+    "top_k": (Integral, "a whole number, 0 for all tokens", lambda value: value >= 0),
+    "min_p": (Real, "a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "max_tokens": (Integral, "a whole number, at least 1", lambda value: value >= 1),
+    "seed": (Integral, "a whole number", lambda value: True),
+}
 
 
 @dataclass(frozen=True)
@@ -17,7 +29,7 @@ class SamplingParams:
     """Settings of one request.
 
     Attributes:
-        temperature: softmax temperature; 0 is greedy.
+        temperature: softmax temperature; 0 is greedy, and so is less than 1e-5, where logits would overflow.
         top_p, top_k, min_p: truncation of the distribution; 1, 0 and 0 turn them off.
         max_tokens: most tokens sampled.
         stop: strings that end the completion (kept in its text).
@@ -29,6 +41,9 @@ class SamplingParams:
             truncation), and those of so many likeliest tokens; None reports nothing.
         ignore_end: go on past the end of the turn, to `max_tokens`; for measuring speed.
         seed: with the sample's number it decides every draw of the request, whatever else is in the batch.
+
+    Raises:
+        UserError: if a setting is out of its range.
     """
 
     temperature: float = 1.0
@@ -43,6 +58,12 @@ class SamplingParams:
     logit_bias: tuple[tuple[int, float], ...] = ()
     likeliest: int | None = None
     ignore_end: bool = False
+
+    def __post_init__(self) -> None:
+        for name, (kind, wanted, holds) in _RANGES.items():
+            value = getattr(self, name)
+            if not (isinstance(value, kind) and holds(value)):
+                raise UserError(f"{name} is {value!r}.", f"Give {wanted}.")
 
     @staticmethod
     def of(config: SamplingConfig, seed: int) -> SamplingParams:

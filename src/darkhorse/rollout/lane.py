@@ -30,6 +30,8 @@ _LIKE_LENGTH = 64
 """Prompts whose lengths lie in the same span of so many tokens count as alike."""
 _LEAST_BLOCK = 8
 """Slots at least of a block of the cache where requests keep coming."""
+_GREEDY_BELOW = 1e-5
+"""Temperatures that divide logits to infinity are lower; the likeliest token has all the probability long before."""
 _CPU_ROWS = 16
 """Rows of logits that are drawn from at a time on a processor, so that they stay in its caches."""
 
@@ -99,7 +101,9 @@ class Lane:
         self._at_once = tokens_at_once(model.device)
 
     def withdraw(self, request: int, sample: int) -> None:
-        """Give up a sample before its next token, if it has not ended; its slot is free then. From any thread."""
+        """Give up a sample before its next token, if it has not ended; its slot is free then. A long prompt that is
+        being read for samples given up is read no further. From any thread.
+        """
         self._withdrawn.append((request, sample))
 
     def longest(self, cache_bytes: int) -> int:
@@ -221,7 +225,11 @@ class Lane:
         self, asks: Sequence[_Ask], live: list[_Sequence], cache: SlotCache, inbox: Inbox
     ) -> Iterator[Completion]:
         """Read the prompts of requests, once each, and draw the first token of their samples."""
-        last_hidden, computed = read_prompts(self._forward, [ask.request.prompt for ask in asks], self._at_once)
+        prompts = [ask.request.prompt for ask in asks]
+        read = read_prompts(self._forward, prompts, self._at_once, lambda: self._any_wanted(asks))
+        if read is None:
+            return
+        last_hidden, computed = read
         fresh: list[_Sequence] = []
         prompt_of: list[int] = []
         for number, (ask, (prompt_keys, prompt_values)) in enumerate(zip(asks, computed, strict=True)):
@@ -234,6 +242,13 @@ class Lane:
         logits = self._head(last_hidden)[prompt_of]
         self._draw(fresh, logits)
         yield from self._retire(live, cache, inbox)
+
+    def _any_wanted(self, asks: Sequence[_Ask]) -> bool:
+        """Whether not all samples of these have been given up meanwhile."""
+        if not self._withdrawn:
+            return True
+        gone = set(self._withdrawn.copy())  # copied in one go: other threads add to it
+        return any((ask.index, sample) not in gone for ask in asks for sample in ask.samples)
 
     @torch.inference_mode()
     def _decode(self, decoder: Decoder, live: list[_Sequence], cache: SlotCache) -> Tensor:
@@ -290,7 +305,7 @@ class Lane:
         likeliest = self._likeliest(live, rows, part)
         for number, row in enumerate(rows):
             _shift(part[number], live[row])
-        if temperature == 0.0:
+        if temperature < _GREEDY_BELOW:
             tokens, logprobs = greedy_tokens(part)
         else:
             part = truncate_logits(part if temperature == 1.0 else part / temperature, top_k, top_p, min_p)

@@ -30,13 +30,17 @@ def tokens_at_once(device: torch.device) -> int:
     return _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
 
 
-def read_prompts(forward: Forward, prompts: Sequence[Sequence[int]], at_once: int) -> Read:
+def read_prompts(
+    forward: Forward, prompts: Sequence[Sequence[int]], at_once: int, wanted: Callable[[], bool]
+) -> Read | None:
     """Compute prompts in one pass; one longer than `at_once` tokens stands alone and is computed piece by piece, so
-    that what a pass needs does not grow with the square of its length.
+    that what a pass needs does not grow with the square of its length. None if before a pass they are not wanted.
     """
     if len(prompts[0]) > at_once:
         (prompt,) = prompts
-        return _read_in_pieces(forward, prompt)
+        return _read_in_pieces(forward, prompt, wanted)
+    if not wanted():
+        return None
     keys: dict[int, Tensor] = {}
     values: dict[int, Tensor] = {}
 
@@ -57,9 +61,11 @@ def read_prompts(forward: Forward, prompts: Sequence[Sequence[int]], at_once: in
     return hidden[torch.tensor([place.own.stop - 1 for place in places])], map(of, places)
 
 
-def _read_in_pieces(forward: Forward, prompt: Sequence[int]) -> Read:
+def _read_in_pieces(forward: Forward, prompt: Sequence[int], wanted: Callable[[], bool]) -> Read | None:
     plan = ContinuedPlan()
     for start in range(0, len(prompt), _PIECE):
+        if not wanted():
+            return None
         piece = torch.tensor([prompt[start : start + _PIECE]])
         hidden = forward(plan, piece, plan.go_on(piece.shape[1]))
     return hidden[-1:], iter([(_stacked(plan.keys), _stacked(plan.values))])

@@ -14,7 +14,8 @@ be chosen."""
 
 def uniforms(seed: int, sample: int, count: int) -> np.ndarray:
     """The `count` uniform numbers that decide one sample, from a counter-based generator keyed by its identity."""
-    bits = np.random.Philox(key=[seed & (2**64 - 1), sample])
+    key = np.array([seed & (2**64 - 1), sample], dtype=np.uint64)  # a list would become float64 and lose digits
+    bits = np.random.Philox(key=key)
     return np.random.Generator(bits).random(count, dtype=np.float64)
 
 

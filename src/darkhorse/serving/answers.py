@@ -14,6 +14,7 @@ from darkhorse.serving.backend import Backend, Drawn, Failed, Stream
 from darkhorse.serving.errors import ApiError
 from darkhorse.serving.prompts import Served
 from darkhorse.serving.replies import Form, Piece, Reply
+from darkhorse.serving.token_bytes import token_bytes
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Choice:
         finish_reason: None until it has ended.
         pieces: new since the last time they were taken.
         logprobs: of the tokens since then, where the request asks for them.
+        offset: characters of the tokens whose log-probabilities have been told.
     """
 
     index: int
@@ -36,6 +38,7 @@ class Choice:
     calls: int = 0
     pieces: list[Piece] = field(default_factory=list)
     logprobs: list[tuple[int, Likeliest]] = field(default_factory=list)
+    offset: int = 0
 
     def take(self) -> tuple[list[Piece], list[tuple[int, Likeliest]]]:
         """What is new."""
@@ -90,17 +93,22 @@ class Answer:
         """Free the slots of what is still being decoded."""
         self._stream.close()
 
+    def give_up(self) -> None:
+        """End it with an error: there is no more time."""
+        self._stream.fail(Failed("The server has ended before the answer was complete.", draining=True))
+
     async def changes(self) -> AsyncIterator[Choice]:
         """Each choice as there is something new of it, until all have ended.
 
         Raises:
-            ApiError: if the engine failed.
+            ApiError: if the engine failed, or the answer was given up.
         """
         left = len(self.choices)
         begun = False
         async for number, event in self._stream.events():
             if isinstance(event, Failed):
-                raise ApiError(500, event.message, "engine_failed")
+                status, code = (503, "draining") if event.draining else (500, "engine_failed")
+                raise ApiError(status, event.message, code)
             choice = self.choices[number]
             if choice.finish_reason is not None:
                 continue
@@ -143,9 +151,9 @@ class Answer:
         head = {"id": f"{prefix}-{secrets.token_hex(12)}", "object": kind, "created": self.created}
         return lambda choices: {**head, "model": self.served.name, "choices": choices}
 
-    def token_text(self, token: int) -> str:
-        """A token alone; half a character shows as a replacement character."""
-        return str(self.served.renderer.tokenizer.decode([token], skip_special_tokens=False))
+    def token_bytes(self, token: int) -> bytes | None:
+        """See `token_bytes`."""
+        return token_bytes(self.served.renderer.tokenizer, token)
 
 
 def chat_answer(answer: Answer) -> dict[str, Any]:
@@ -232,23 +240,38 @@ async def completion_stream(answer: Answer, echoes: Sequence[str], include_usage
 def _completion_choice(
     answer: Answer, choice: Choice, text: str, logprobs: list[tuple[int, Likeliest]]
 ) -> dict[str, Any]:
-    found = None
-    if logprobs:
-        found = {
-            "tokens": [answer.token_text(token) for token, _ in logprobs],
-            "token_logprobs": [_finite(likeliest.logprob) for _, likeliest in logprobs],
-            "top_logprobs": [
-                {answer.token_text(token): _finite(value) for token, value in likeliest.tokens}
-                for _, likeliest in logprobs
-            ],
-        }
+    found = _completion_logprobs(answer, choice, logprobs) if logprobs else None
     return {"index": choice.index, "text": text, "logprobs": found, "finish_reason": choice.finish_reason}
+
+
+def _completion_logprobs(answer: Answer, choice: Choice, logprobs: list[tuple[int, Likeliest]]) -> dict[str, Any]:
+    """As in OpenAI's legacy API: the drawn token is among the likeliest, half characters are named by their bytes."""
+
+    def text(token: int) -> str:
+        alone = answer.token_bytes(token) or b"\xef\xbf\xbd"
+        try:
+            return alone.decode()
+        except UnicodeDecodeError:
+            return "bytes:" + "".join(f"\\x{byte:02x}" for byte in alone)
+
+    made: dict[str, list[Any]] = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+    for token, found in logprobs:
+        made["tokens"].append(text(token))
+        made["token_logprobs"].append(_finite(found.logprob))
+        likeliest = {**dict(found.tokens), token: found.logprob}
+        made["top_logprobs"].append({text(other): _finite(value) for other, value in likeliest.items()})
+        made["text_offset"].append(choice.offset)
+        choice.offset += sum(
+            byte & 0xC0 != 0x80 for byte in answer.token_bytes(token) or b"?"
+        )  # where characters begin
+    return made
 
 
 def _chat_logprobs(answer: Answer, logprobs: list[tuple[int, Likeliest]]) -> dict[str, Any] | None:
     def entry(token: int, logprob: float) -> dict[str, Any]:
-        text = answer.token_text(token)
-        return {"token": text, "logprob": _finite(logprob), "bytes": None if "\ufffd" in text else list(text.encode())}
+        alone = answer.token_bytes(token)
+        text = "\ufffd" if alone is None else alone.decode(errors="replace")
+        return {"token": text, "logprob": _finite(logprob), "bytes": None if alone is None else list(alone)}
 
     if not logprobs:
         return None

@@ -20,11 +20,12 @@ from darkhorse.serving.door import Door
 from darkhorse.serving.errors import ApiError, json_response
 from darkhorse.serving.metrics import Metrics
 from darkhorse.serving.prompts import Served, chat_form, chat_request, completion_requests
-from darkhorse.serving.protocol import MOST_CHOICES, ChatRequest, CompletionRequest
+from darkhorse.serving.protocol import MOST_CHOICES, ChatRequest, CompletionRequest, problem
 from darkhorse.serving.replies import Form
 
 _BYTES_PER_TOKEN = 64
 _LEAST_BODY = 1 << 20
+_NO_OBJECT = "The body is not a JSON object, or does not come as one: send it with 'Content-Type: application/json'."
 
 
 class Serving:
@@ -47,8 +48,14 @@ class Serving:
         self._begun = int(time.time())
         self.metrics = Metrics(backend)
         self.draining = False
+        self._under_way: set[Answer] = set()
         most_bytes = max(_LEAST_BODY, _BYTES_PER_TOKEN * served.context)
         self.app = Door(self._routes(), api_key, most_bytes, self.metrics)
+
+    def give_up(self) -> None:
+        """End what is under way with an error."""
+        for answer in self._under_way:
+            answer.give_up()
 
     def _routes(self) -> FastAPI:
         app = FastAPI(title="Darkhorse", description="A model behind OpenAI's API.")
@@ -60,26 +67,24 @@ class Serving:
         @app.post("/v1/chat/completions", responses=errors)
         async def chat(body: ChatRequest, request: Request) -> Response:
             """Answer a conversation."""
-            self._admit(body.model)
+            self._admit(body)
             form = chat_form(body)
             sampling = await asyncio.to_thread(chat_request, self.served, body, form)
             answer = self._begin([sampling], form, body.parallel_tool_calls is False)
             if body.stream:
-                usage = body.stream_options is not None and body.stream_options.include_usage
-                return self._stream(answer, chat_stream(answer, usage))
+                return self._stream(answer, chat_stream(answer, body.include_usage))
             return await self._whole(request, answer, lambda: chat_answer(answer))
 
         @app.post("/v1/completions", responses=errors)
         async def complete(body: CompletionRequest, request: Request) -> Response:
             """Continue texts."""
-            self._admit(body.model)
+            self._admit(body)
             requests = await asyncio.to_thread(completion_requests, self.served, body)
             answer = self._begin(requests, Form(thinks=False, stop=body.stops, strip=False))
             decode = self.served.renderer.tokenizer.decode
             echoes = [decode(one.prompt) if body.echo else "" for one in requests for _ in range(one.num_samples)]
             if body.stream:
-                usage = body.stream_options is not None and body.stream_options.include_usage
-                return self._stream(answer, completion_stream(answer, echoes, usage))
+                return self._stream(answer, completion_stream(answer, echoes, body.include_usage))
             return await self._whole(request, answer, lambda: completion_answer(answer, echoes))
 
         @app.get("/v1/models", responses=errors)
@@ -126,10 +131,12 @@ class Serving:
             message = f"There is no model '{name}' here. This server has '{self.served.name}'."
             raise ApiError(404, message, "model_not_found", "model")
 
-    def _admit(self, model: str) -> None:
+    def _admit(self, body: ChatRequest | CompletionRequest) -> None:
         if self.draining:
             raise ApiError(503, "The server is about to end.", "draining")
-        self._check_name(model)
+        self._check_name(body.model)
+        if body.stream_options is not None and not body.stream:
+            raise ApiError(400, "'stream_options' needs 'stream': true.", "invalid_value", "stream_options")
 
     def _begin(self, requests: Sequence[Sampling], form: Form, one_call: bool = False) -> Answer:
         count = sum(request.num_samples for request in requests)
@@ -154,9 +161,11 @@ class Serving:
     def _counted(self, answer: Answer) -> Any:
         """Free an answer's slots and count it at the end, however it ends."""
         started = time.monotonic()
+        self._under_way.add(answer)
         try:
             yield
         finally:
+            self._under_way.discard(answer)
             answer.close()
             whole = all(choice.finish_reason is not None for choice in answer.choices)
             drawn = sum(choice.reply.tokens for choice in answer.choices)
@@ -222,15 +231,17 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")[:200]
-        return ApiError(
-            400, f"{where}: {first['msg']}".removeprefix(": ")[:1000], "invalid_value", where or None
-        ).response()
+        if not isinstance(error.body, dict):
+            return ApiError(400, _NO_OBJECT, "invalid_value").response()
+        found = [{**one, "loc": one["loc"][1:]} for one in error.errors()]  # without "body"
+        where, message = problem(error.body, found)
+        return ApiError(400, message[:1000], "invalid_value", where[:200]).response()
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        made = ApiError(error.status_code, str(error.detail)).response()
+        unread = error.status_code == 400  # bytes that are no text
+        said, code = (_NO_OBJECT, "invalid_value") if unread else (str(error.detail), None)
+        made = ApiError(error.status_code, said, code).response()
         made.headers.update(error.headers or {})
         return made
 

@@ -31,9 +31,10 @@ class Ended:
 
 @dataclass(frozen=True)
 class Failed:
-    """The engine failed; nothing more comes."""
+    """The engine failed, or has no more time (`draining`); nothing more comes."""
 
     message: str
+    draining: bool = False
 
 
 Event: TypeAlias = Drawn | Ended | Failed
@@ -109,6 +110,10 @@ class Stream:
             self._news.clear()
             while self._arrived:
                 yield self._arrived.popleft()
+
+    def fail(self, failure: Failed) -> None:
+        """End the events with a failure."""
+        self._deliver_to(0)(failure)
 
     def drop(self, number: int) -> None:
         """Give up a sample."""

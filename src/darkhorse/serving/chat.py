@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import threading
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ HELP = """\
 /fold on|off      show thinking as one line; /fold alone shows the last one whole
 /retry            answer the last message again
 /save FILE        write the conversation as JSON
-/reset            forget the conversation; /quit (or Ctrl-D) leaves, Ctrl-C stops an answer
+/reset            forget the conversation; /quit (or Ctrl-D) leaves, Ctrl-C stops an answer or drops a line
 A line that ends with \\ goes on in the next one; three quotation marks begin and end a text of several lines."""
+_COMMANDS = {"/help", *re.findall("/[a-z]+", HELP)}
 _QUOTES = '"""'
 
 
@@ -75,31 +77,56 @@ def chat(model: str, options: ChatOptions) -> None:
             settings = {"temperature": options.temperature}
             conversation = Conversation(loaded, screen, toolbox, settings, options.max_tokens, options.system)
             screen.note("/help lists the commands; /quit (or Ctrl-D) leaves, Ctrl-C stops an answer.")
-            while (text := _read()) is not None:
-                if text.startswith("/"):
-                    if not _obey(text, conversation, screen, toolbox):
-                        return
-                elif text:
-                    conversation.answer(text)
+            while True:
+                try:
+                    said = _read()
+                except EOFError:
+                    break
+                except KeyboardInterrupt:
+                    screen.line()
+                    screen.note("(/quit or Ctrl-D leaves)")
+                    continue
+                if said.command and not _obey(said.text, conversation, screen, toolbox):
+                    return
+                if said.text and not said.command:
+                    conversation.answer(said.text)
             screen.line()
 
 
-def _read() -> str | None:
-    """A message or a command; None at the end of input. A message may have several lines."""
+@dataclass(frozen=True)
+class _Said:
+    """A message or a command. Between quotation marks everything is a message."""
+
+    text: str
+    command: bool = False
+
+
+def _read() -> _Said:
+    """What is said next; a message may have several lines.
+
+    Raises:
+        EOFError: at the end of input.
+    """
+    line = input("> ")
+    if line.strip().startswith(_QUOTES):
+        lines = [line.strip().removeprefix(_QUOTES)]
+        while not lines[-1].rstrip().endswith(_QUOTES) and (more := _next_line()) is not None:
+            lines.append(more)
+        lines[-1] = lines[-1].rstrip().removesuffix(_QUOTES)
+        return _Said("\n".join(lines).strip())
+    lines = [line]
+    while lines[-1].endswith("\\"):
+        lines[-1] = lines[-1][:-1]
+        lines.append(_next_line() or "")
+    text = "\n".join(lines).strip()
+    return _Said(text, text.startswith("/"))
+
+
+def _next_line() -> str | None:
+    """Another line of the same message; None where the input ends, and the message with it."""
     try:
-        line = input("> ")
-        if line.strip().startswith(_QUOTES):
-            lines = [line.strip().removeprefix(_QUOTES)]
-            while not lines[-1].rstrip().endswith(_QUOTES):
-                lines.append(input(". "))
-            lines[-1] = lines[-1].rstrip().removesuffix(_QUOTES)
-            return "\n".join(lines).strip()
-        lines = [line]
-        while lines[-1].endswith("\\"):
-            lines[-1] = lines[-1][:-1]
-            lines.append(input(". "))
-        return "\n".join(lines).strip()
-    except (EOFError, KeyboardInterrupt):
+        return input(". ")
+    except EOFError:
         return None
 
 
@@ -135,6 +162,8 @@ def _obey(line: str, conversation: Conversation, screen: Screen, toolbox: Toolbo
         case "/save" if rest:
             _save(Path(rest).expanduser(), conversation, screen)
         case _:
+            if command not in _COMMANDS:
+                screen.note(f"(there is no command {command}; what is between {_QUOTES} is always a message)")
             screen.note(HELP)
     return True
 

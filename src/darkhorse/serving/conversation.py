@@ -13,6 +13,8 @@ from darkhorse.types import Message
 
 _MOST_TURNS = 8
 """Times the model may call tools before it has to answer."""
+_ANSWERS_SHARE = 4
+"""Old turns are forgotten where they leave an answer less than this part of the context."""
 
 
 class Conversation:
@@ -45,10 +47,11 @@ class Conversation:
         self.system, self.thinks = system, True
         self._turns: list[list[Message]] = []
         self._last: str | None = None
+        self._answered = False
 
     def reset(self) -> None:
         """Forget everything but the system message."""
-        self._turns, self._last = [], None
+        self._turns, self._last, self._answered = [], None, False
 
     def transcript(self) -> dict[str, Any]:
         """All messages, thinking included."""
@@ -59,13 +62,13 @@ class Conversation:
         if self._last is None:
             self._screen.note("(there is nothing to answer yet)")
             return
-        if self._turns and self._turns[-1][0]["content"] == self._last:
+        if self._answered:
             self._turns.pop()
         self.answer(self._last)
 
     def answer(self, text: str) -> None:
         """Stream the answer. A turn that ends before it has an answer is not remembered."""
-        self._last = text
+        self._last, self._answered = text, False
         turn: list[Message] = [{"role": "user", "content": text}]
         try:
             for _ in range(_MOST_TURNS):
@@ -87,6 +90,7 @@ class Conversation:
         if answer.content and not answer.calls:
             turn.append({"role": "assistant", "content": answer.content, "reasoning_content": answer.reasoning})
             self._turns.append(turn)
+            self._answered = True
         else:
             note = f"{note} (no answer: this turn is not remembered)".strip()
         if note:
@@ -100,8 +104,15 @@ class Conversation:
         while True:
             answer = Answer()
             messages = [*self._head(), *(message for old in self._turns for message in old), *turn]
+            # a turn alone may use all of the context; beside older ones its answer is to have some room
+            room = min(self._model.context // _ANSWERS_SHARE, self._max_tokens or self._model.context)
             pieces = self._model.stream(
-                messages, self._toolbox.schemas, thinks=self.thinks, into=answer, **self._settings
+                messages,
+                self._toolbox.schemas,
+                thinks=self.thinks,
+                least_room=room if self._turns else 1,
+                into=answer,
+                **self._settings,
             )
             try:
                 for piece in pieces:

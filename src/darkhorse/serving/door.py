@@ -59,8 +59,8 @@ class Door:
     def _check_key(self, scope: _Message) -> None:
         if self._api_key is None or not scope["path"].startswith("/v1"):
             return
-        sent = dict(scope["headers"]).get(b"authorization", b"")
-        if not hmac.compare_digest(sent, f"Bearer {self._api_key}".encode()):
+        scheme, _, sent = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(sent.strip(), self._api_key.encode()):
             raise ApiError(401, "Send the server's key as 'Authorization: Bearer ...'.", "invalid_api_key")
 
     async def _body(self, receive: _Receive) -> bytes | None:

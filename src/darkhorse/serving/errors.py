@@ -7,6 +7,9 @@ from typing import Any
 
 from fastapi import Response
 
+_AGAIN = {"Retry-After": "1"}
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: _AGAIN, 503: _AGAIN}
+
 
 class ApiError(Exception):
     """An error for the client.
@@ -29,9 +32,8 @@ class ApiError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> Response:
-        """The answer; 429 and 503 say when to try again."""
-        headers = {"Retry-After": "1"} if self.status in (429, 503) else None
-        return json_response(self.body(), self.status, headers)
+        """The answer; 429 and 503 say when to try again, 401 how to show a key."""
+        return json_response(self.body(), self.status, _HEADERS.get(self.status))
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -19,6 +19,7 @@ from darkhorse.rollout.lane import Lane
 from darkhorse.serving.backend import Drawn, Ended, Event, Failed
 
 _LOG = logging.getLogger(__name__)
+_STOPPED = "the model has been closed"
 
 
 def opener(model: str, context: int | None) -> Callable[[], Policy]:
@@ -87,14 +88,16 @@ class LocalBackend:
         self._tickets[ticket.number] = ticket
         self._arrivals.append((ticket.number, request))
         self._wake.set()
+        if self._stopping:
+            self._fail(_STOPPED)  # nobody else would
         return ticket
 
     def stop(self) -> None:
         """See `Backend.stop`."""
         self._stopping = True
+        self._fail(_STOPPED)
         self._wake.set()
         self._thread.join()
-        self._fail("the server is stopping")
 
     def withdraw(self, ticket: _Ticket, sample: int) -> None:
         """Free a sample's slot, of a ticket's."""
@@ -148,8 +151,7 @@ class LocalBackend:
 
     def _fail(self, message: str) -> None:
         for ticket in list(self._tickets.values()):
-            self._tickets.pop(ticket.number, None)
-            ticket.left.clear()
+            ticket.close()
             ticket.deliver(Failed(message))
 
     def _on_likeliest(self, request: int, sample: int, found: Likeliest) -> None:

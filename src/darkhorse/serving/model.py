@@ -5,17 +5,23 @@ from __future__ import annotations
 import queue
 import secrets
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any
 
-from darkhorse.errors import UserError
+from pydantic import Field, TypeAdapter, ValidationError
+
+from darkhorse.errors import UserError, did_you_mean
 from darkhorse.policy.loading import Policy
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.serving.backend import Drawn, Event, Failed
 from darkhorse.serving.local import LocalBackend, opener
-from darkhorse.serving.prompts import CHAT_SAMPLING
+from darkhorse.serving.prompts import CHAT_SAMPLING, prompt_tokens
+from darkhorse.serving.protocol import ChatMessage, ToolParam, problem
 from darkhorse.serving.replies import Call, Form, Piece, Reply
 from darkhorse.types import Message, ToolSchema
+
+_MESSAGES: TypeAdapter[list[ChatMessage]] = TypeAdapter(Annotated[list[ChatMessage], Field(min_length=1)])
+_TOOLS: TypeAdapter[list[ToolParam]] = TypeAdapter(list[ToolParam])
 
 
 @dataclass
@@ -70,7 +76,8 @@ class Model:
         tools: Sequence[ToolSchema] = (),
         *,
         thinks: bool = True,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
+        least_room: int = 1,
         into: Answer | None = None,
         **settings: Any,
     ) -> Generator[Piece]:
@@ -80,25 +87,27 @@ class Model:
             messages: in OpenAI's shape.
             tools: functions the model may call, in OpenAI's shape.
             thinks: whether it thinks first.
-            stop: strings that end the answer.
+            stop: string or strings that end the answer.
+            least_room: tokens that the messages must leave for the answer.
             into: filled in meanwhile.
-            settings: of `SamplingParams`; QwQ's recommendation, and all the room there is, where not given.
+            settings: of `SamplingParams`; QwQ's recommendation, and all the room there is, where not given or None.
 
         Raises:
             ContextFull: if the messages leave no room.
+            UserError: if a message, a tool or a setting is not one.
             RuntimeError: if decoding failed.
         """
-        form, answer = Form(thinks, bool(tools), tuple(stop)), into or Answer()
-        prompt = [*self._renderer.prompt(messages, tools), *self._renderer.encode(form.opening)]
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        form = Form(thinks, bool(tools), tuple(filter(None, stops)))
+        answer = Answer() if into is None else into
+        prompt = prompt_tokens(self._renderer, _checked(_MESSAGES, messages), _checked(_TOOLS, tools), form)
         room = self.context - len(prompt)
-        if room <= 0:
+        if room < least_room:
             raise ContextFull(
                 f"The messages are {len(prompt)} tokens long, but the context holds {self.context}.",
                 "Shorten them, or load the model with a larger 'context'.",
             )
-        settings = {"seed": secrets.randbits(63), "max_tokens": room} | settings
-        settings["max_tokens"] = min(settings["max_tokens"], room)
-        sampling: SamplingParams = replace(CHAT_SAMPLING, **settings)
+        sampling = _sampling(settings, room)
         news: queue.SimpleQueue[Event] = queue.SimpleQueue()
         ticket = self._backend.submit(Request(prompt, sampling), news.put)
         reply = Reply(self._renderer, form)
@@ -143,6 +152,26 @@ def load(name: str, context: int | None = None, max_sequences: int = 96) -> Mode
         UserError: if there is no such model.
     """
     return Model(opener(name, context), context, max_sequences)
+
+
+def _checked(kind: TypeAdapter[Any], given: Any) -> Any:
+    given = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else given
+    try:
+        return kind.validate_python(given)
+    except ValidationError as error:
+        name = "messages" if kind is _MESSAGES else "tools"
+        errors = [{**one, "loc": (name, *one["loc"])} for one in error.errors()]
+        raise UserError(f"{problem({name: given}, errors)[1]}.", "Give them in the shape of OpenAI's API.") from None
+
+
+def _sampling(settings: dict[str, Any], room: int) -> SamplingParams:
+    known = {one.name for one in fields(SamplingParams)} - {"stop"}
+    for name in settings:
+        if name not in known:
+            raise UserError(f"There is no setting '{name}'.", did_you_mean(name, known))
+    given = {name: value for name, value in settings.items() if value is not None}
+    sampling: SamplingParams = replace(CHAT_SAMPLING, **{"seed": secrets.randbits(63), "max_tokens": room} | given)
+    return replace(sampling, max_tokens=min(sampling.max_tokens, room))
 
 
 def _add(answer: Answer, piece: Piece) -> None:

@@ -13,7 +13,7 @@ from jinja2 import TemplateError
 from darkhorse.chat.renderer import Renderer
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.serving.errors import ApiError, unsupported
-from darkhorse.serving.protocol import ChatMessage, ChatRequest, CompletionRequest, NamedChoice
+from darkhorse.serving.protocol import ChatMessage, ChatRequest, CompletionRequest, NamedChoice, ToolParam
 from darkhorse.serving.replies import Form
 from darkhorse.types import Message
 
@@ -46,6 +46,8 @@ def chat_form(request: ChatRequest) -> Form:
     """
     if request.response_format is not None and request.response_format.type != "text":
         raise unsupported("response_format", "Only response_format 'text' is supported: sampling follows no grammar.")
+    if request.functions:
+        raise unsupported("functions", "'functions' is not supported: use 'tools'.")
     if request.top_logprobs and not request.logprobs:
         raise ApiError(400, "'top_logprobs' needs 'logprobs': true.", "invalid_value", "top_logprobs")
     names = [tool.function.name for tool in request.tools or []]
@@ -77,16 +79,23 @@ def chat_request(served: Served, request: ChatRequest, form: Form) -> Request:
     Raises:
         ApiError: if the messages cannot be rendered, or do not fit.
     """
-    tools = [tool.model_dump(exclude_none=True) for tool in request.tools or [] if request.tool_choice != "none"]
+    tools = [tool for tool in request.tools or [] if request.tool_choice != "none"]
     try:
-        prompt = served.renderer.prompt(template_messages(request.messages), tools)
+        prompt = prompt_tokens(served.renderer, request.messages, tools, form)
     except (RecursionError, TemplateError, TypeError, ValueError) as error:
         raise ApiError(400, f"The messages cannot be rendered: {error}", "invalid_value", "messages") from error
-    if form.opening:
-        prompt += served.renderer.encode(form.opening)
     most = request.max_completion_tokens or request.max_tokens
     likeliest = (request.top_logprobs or 0) if request.logprobs else None
     return Request(prompt, _sampling(served, request, CHAT_SAMPLING, len(prompt), most, likeliest), request.n or 1)
+
+
+def prompt_tokens(
+    renderer: Renderer, messages: Sequence[ChatMessage], tools: Sequence[ToolParam], form: Form
+) -> list[int]:
+    """Tokens of a conversation up to where the model goes on."""
+    schemas = [tool.model_dump(exclude_none=True) for tool in tools]
+    prompt = renderer.prompt([_template_message(message) for message in messages], schemas)
+    return [*prompt, *renderer.encode(form.opening)] if form.opening else prompt
 
 
 def completion_requests(served: Served, request: CompletionRequest) -> list[Request]:
@@ -120,12 +129,8 @@ def _prompts(request: CompletionRequest) -> list[str] | list[list[int]]:
     return [prompt] if whole else prompt
 
 
-def template_messages(messages: Sequence[ChatMessage]) -> list[Message]:
-    """Messages as the chat template takes them: content as text, arguments of calls as objects."""
-    return [_template_message(message) for message in messages]
-
-
 def _template_message(message: ChatMessage) -> Message:
+    """As the chat template takes it: content as text, arguments of calls as objects."""
     content = message.content
     text = content if isinstance(content, str) else "".join(part.text for part in content or [])
     made: Message = {"role": "system" if message.role == "developer" else message.role, "content": text}
@@ -137,11 +142,11 @@ def _template_message(message: ChatMessage) -> Message:
     return made
 
 
-def _arguments(text: str) -> Any:
+def _arguments(given: str | dict[str, Any]) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(given) if isinstance(given, str) else given
     except (ValueError, RecursionError):
-        return text
+        return given
 
 
 def _sampling(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
@@ -24,10 +25,10 @@ class TextPart(_Body):
 
 
 class FunctionCall(_Body):
-    """A call that the assistant made earlier; `arguments` is JSON text."""
+    """A call that the assistant made earlier; `arguments` is JSON text, or what it says."""
 
     name: str
-    arguments: str = "{}"
+    arguments: str | dict[str, Any] = "{}"
 
 
 class CallMessage(_Body):
@@ -48,8 +49,8 @@ class ChatMessage(_Body):
 
     @model_validator(mode="after")
     def _content_is_there(self) -> ChatMessage:
-        if self.content is None and (self.role != "assistant" or not self.tool_calls):
-            raise ValueError(f"a {self.role} message needs content")
+        if self.content is None and self.role != "assistant":  # an answer that was all thinking has none
+            raise ValueError(f"a message of role '{self.role}' needs content")
         return self
 
 
@@ -124,6 +125,11 @@ class _Sampled(_Body):
         given = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return tuple(stop for stop in given if stop)
 
+    @property
+    def include_usage(self) -> bool:
+        """Whether a stream ends with its usage."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
 
 class ChatRequest(_Sampled):
     """`POST /v1/chat/completions`."""
@@ -138,6 +144,7 @@ class ChatRequest(_Sampled):
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
     chat_template_kwargs: TemplateOptions | None = None
     response_format: ResponseFormat | None = None
+    functions: list[Any] | None = None
 
     @property
     def thinks(self) -> bool:
@@ -156,3 +163,27 @@ class CompletionRequest(_Sampled):
     echo: StrictBool = False
     suffix: str | None = None
     best_of: StrictInt | None = None
+
+
+def problem(body: Any, errors: Sequence[Any]) -> tuple[str, str]:
+    """Where a body is wrong, and what is, place included.
+
+    Args:
+        body: as it was given.
+        errors: pydantic's.
+    """
+    deepest = max(errors, key=lambda error: len(_place(body, error)))
+    where = ".".join(_place(body, deepest))
+    return where, f"{where}: {deepest['msg'].removeprefix('Value error, ')}"
+
+
+def _place(body: Any, error: Any) -> list[str]:
+    """Where in a body an error is: pydantic's place of it, without the members of unions that were tried."""
+    found: list[str] = []
+    for number, part in enumerate(error["loc"], 1):
+        if (isinstance(body, dict) and part in body) or (isinstance(body, list) and isinstance(part, int)):
+            body = body[part]
+        elif error["type"] != "missing" or number != len(error["loc"]):
+            continue
+        found.append(str(part))
+    return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +20,9 @@ from darkhorse.serving.prompts import Served
 
 READY = "darkhorse serve ready on "
 KEY_VARIABLE = "DARKHORSE_API_KEY"
+_POLL_S = 0.05
+_LAST_WORDS_S = 5
+"""Time to tell clients that their answers were given up."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,9 @@ def serve(model: str, options: ServeOptions) -> None:
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
-                timeout_graceful_shutdown=options.drain_s,
+                timeout_graceful_shutdown=_LAST_WORDS_S,
             )
-            _Server(config, address_of(options.host, listener), serving).run(sockets=[listener])
+            _Server(config, address_of(options.host, listener), serving, options.drain_s).run(sockets=[listener])
         finally:
             backend.stop()
 
@@ -75,9 +80,9 @@ def serve(model: str, options: ServeOptions) -> None:
 class _Server(uvicorn.Server):
     """uvicorn that says on standard output when it listens, and refuses new requests while it drains."""
 
-    def __init__(self, config: uvicorn.Config, address: str, serving: Serving) -> None:
+    def __init__(self, config: uvicorn.Config, address: str, serving: Serving, drain_s: float) -> None:
         super().__init__(config)
-        self._address, self._serving = address, serving
+        self._address, self._serving, self._drain_s = address, serving, drain_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
@@ -86,8 +91,12 @@ class _Server(uvicorn.Server):
             print(f"{READY}{self._address}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is under way."""
+        """Finish what is under way, still listening: who asks meanwhile hears that another server must be found."""
         self._serving.draining = True
+        deadline = time.monotonic() + self._drain_s
+        while self.server_state.tasks and not self.force_exit and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_S)
+        self._serving.give_up()
         await super().shutdown(sockets)
 
 

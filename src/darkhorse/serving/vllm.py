@@ -104,7 +104,7 @@ class VllmBackend:
                 if answer.status_code != 200:
                     raise ValueError((await answer.aread())[:500].decode(errors="replace"))
                 async for line in answer.aiter_lines():
-                    for event in _events(line):
+                    for event in _events(line, request.sampling.likeliest or 0):
                         if event.sample in ticket.left:
                             deliver(event)
                         if isinstance(event, Ended):
@@ -197,8 +197,8 @@ def _body(request: Request, stop_token: int) -> dict[str, Any]:
     return body
 
 
-def _events(line: str) -> list[Drawn | Ended]:
-    """What a line of the stream says.
+def _events(line: str, likeliest: int) -> list[Drawn | Ended]:
+    """What a line of the stream says, with the log-probabilities of so many likeliest tokens.
 
     Raises:
         ValueError: if it is an error.
@@ -211,21 +211,21 @@ def _events(line: str) -> list[Drawn | Ended]:
     events: list[Drawn | Ended] = []
     for choice in found["choices"]:
         sample, tokens = choice["index"], choice.get("token_ids") or []
-        likeliest = _likeliest(choice["logprobs"]) if choice.get("logprobs") else [None] * len(tokens)
-        events += [Drawn(sample, token, view) for token, view in zip(tokens, likeliest, strict=True)]
+        views = _likeliest(choice["logprobs"], likeliest) if choice.get("logprobs") else [None] * len(tokens)
+        events += [Drawn(sample, token, view) for token, view in zip(tokens, views, strict=True)]
         if choice.get("finish_reason"):
             events.append(Ended(sample, "length" if choice["finish_reason"] == "length" else "stop"))
     return events
 
 
-def _likeliest(found: dict[str, Any]) -> list[Likeliest | None]:
+def _likeliest(found: dict[str, Any], most: int) -> list[Likeliest | None]:
     def token(word: str) -> int:
         return int(word.removeprefix("token_id:"))
 
     made: list[Likeliest | None] = []
     for logprob, top in zip(found["token_logprobs"], found["top_logprobs"] or [], strict=True):
         ordered = sorted(((token(word), value) for word, value in (top or {}).items()), key=lambda pair: -pair[1])
-        made.append(Likeliest(logprob, tuple(ordered)))
+        made.append(Likeliest(logprob, tuple(ordered[:most])))  # vLLM adds the drawn token, however unlikely
     return made
 
 
