@@ -446,6 +446,30 @@ def test_a_withdrawn_sample_stops_at_once_and_changes_no_other():
     assert drawn.count((1, 1)) <= 5 and drawn.count((19, 2)) == 0
 
 
+def test_others_go_on_while_a_long_prompt_is_read(monkeypatch):
+    monkeypatch.setattr(prefill, "_PIECE", 32)
+    policy = tiny.policy()
+    lengths, answers = (640, 40, 30, 700, 9), (4, 12, 12, 4, 30)
+    requests = [
+        Request([7] * length, SamplingParams(max_tokens=most, seed=n, ignore_end=True), 2)
+        for n, (length, most) in enumerate(zip(lengths, answers, strict=True))
+    ]
+    wanted = {key: c.tokens for key, c in generate(LocalEngine(policy), requests).items()}
+    drawn: list[int] = []
+    made = lane.Lane(policy, lambda request, sample, token: drawn.append(request))
+    made._at_once = 64
+    inbox = deque(enumerate(requests[:4]))
+
+    def arrive(steps):
+        if steps == 2:
+            inbox.append((4, requests[4]))
+
+    assert run_lane(made, inbox, arrive) == wanted
+    first = {request: drawn.index(request) for request in range(5)}
+    assert {1, 2, 4} == {request for request in range(5) if first[request] < min(first[0], first[3])}
+    assert drawn.index(4) < len(drawn) - 1 - drawn[::-1].index(1), "what came in waited for the others"
+
+
 def test_a_long_prompt_that_nobody_waits_for_is_read_no_further(monkeypatch):
     monkeypatch.setattr(prefill, "_PIECE", 32)
     made = lane.Lane(tiny.policy(), None)

@@ -20,7 +20,7 @@ from darkhorse.rollout.decoding import Decoder, EagerDecoder
 from darkhorse.rollout.engine import Inbox, Likeliest, Request, SamplingParams
 from darkhorse.rollout.graphs import GraphDecoder
 from darkhorse.rollout.ledger import Ledger
-from darkhorse.rollout.prefill import common_beginning, read_prompts, tokens_at_once
+from darkhorse.rollout.prefill import Read, common_beginning, read_in_pieces, read_prompts, tokens_at_once
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
@@ -56,12 +56,26 @@ class _Ask:
 
     index: int
     request: Request
-    samples: range
+    samples: Sequence[int]
 
     @property
     def end(self) -> int:
         """How long its sequences may get."""
         return _end(self.request)
+
+    def without(self, gone: set[tuple[int, int]]) -> _Ask | None:
+        """What is left of it when some samples have been given up."""
+        samples = [sample for sample in self.samples if (self.index, sample) not in gone]
+        return replace(self, samples=samples) if samples else None
+
+
+@dataclass
+class _Reading:
+    """A long prompt that is being read, a piece between one decoding step and the next; `read` when it has been."""
+
+    ask: _Ask
+    pieces: Iterator[Read | None]
+    read: Read | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,8 @@ class Lane:
         capacity = cache_bytes // self._place_bytes
         cache = self._new_cache(slots, capacity)
         decoder = self._decoder()
-        while inbox or waiting or live:
+        reading: _Reading | None = None
+        while inbox or waiting or live or reading:
             for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
                 kept = self._kept_for(request)
                 free = len(live) < max_sequences
@@ -144,12 +159,20 @@ class Lane:
             inbox.clear()
             self._kept.clear()
             if self._withdrawn:
-                waiting = self._give_up(waiting, live, cache)
+                waiting, reading = self._give_up(waiting, reading, live, cache)
             if keep_coming:
                 cache.expect(min(max_sequences, max(_LEAST_BLOCK, sum(len(ask.samples) for ask in waiting))))
             if len(live) <= _REFILL_BELOW * max_sequences:
-                while waiting and (asks := self._admissible(waiting, len(live), max_sequences, cache)):
-                    yield from self._admit(asks, live, cache, inbox)
+                while waiting and (asks := self._admissible(waiting, reading, len(live), max_sequences, cache)):
+                    if self._is_long(asks[0]):
+                        reading = _Reading(asks[0], self._read_in_pieces(asks[0].request.prompt))
+                    else:
+                        yield from self._admit(asks, self._read(asks), live, cache, inbox)
+            if reading is not None:
+                reading.read = reading.read or next(reading.pieces)
+                if reading.read is not None and _has_room(cache.ledger, reading.ask):
+                    yield from self._admit([reading.ask], reading.read, live, cache, inbox)
+                    reading = None
             if live:
                 self._draw(live, self._decode(decoder, live, cache))
                 yield from self._retire(live, cache, inbox)
@@ -158,20 +181,20 @@ class Lane:
     def _new_cache(self, slots: int, capacity: int) -> SlotCache:
         return SlotCache(self.policy.model.config, slots, self._buffers, capacity)
 
-    def _give_up(self, waiting: deque[_Ask], live: list[_Sequence], cache: SlotCache) -> deque[_Ask]:
-        """Free the slots of withdrawn samples; returns the asks without them."""
+    def _give_up(
+        self, waiting: deque[_Ask], reading: _Reading | None, live: list[_Sequence], cache: SlotCache
+    ) -> tuple[deque[_Ask], _Reading | None]:
+        """Free the slots of withdrawn samples; returns what waits and what is being read without them."""
         gone: set[tuple[int, int]] = set()
         while self._withdrawn:
             gone.add(self._withdrawn.popleft())
         for slot in reversed(range(len(live))):
             if (live[slot].request, live[slot].sample) in gone:
                 self._vacate(slot, live, cache)
-        left: deque[_Ask] = deque()
-        for ask in waiting:
-            samples = [sample for sample in ask.samples if (ask.index, sample) not in gone]
-            whole = len(samples) == len(ask.samples)
-            left += [ask] if whole else [replace(ask, samples=range(sample, sample + 1)) for sample in samples]
-        return left
+        if reading is not None:
+            ask = reading.ask.without(gone)
+            reading = replace(reading, ask=ask) if ask is not None else None
+        return deque(left for ask in waiting if (left := ask.without(gone)) is not None), reading
 
     @staticmethod
     def _vacate(slot: int, live: list[_Sequence], cache: SlotCache) -> None:
@@ -187,16 +210,28 @@ class Lane:
             return None
         return kept
 
-    def _admissible(self, waiting: deque[_Ask], live: int, most: int, cache: SlotCache) -> list[_Ask]:
-        """Take out of `waiting` what can be read next in one pass; all samples of a request together, unless even
-        alone they would not find room.
+    def _is_long(self, ask: _Ask) -> bool:
+        return len(ask.request.prompt) > self._at_once
+
+    def _admissible(
+        self, waiting: deque[_Ask], reading: _Reading | None, live: int, most: int, cache: SlotCache
+    ) -> list[_Ask]:
+        """Take out of `waiting` what can be read next in one pass, or one long prompt if none is being read; all
+        samples of a request together, unless even alone they would not find room.
         """
-        ledger, free = cache.ledger.copy(), most - live
+        ledger = cache.ledger.copy()
+        if reading is not None:
+            live += _book(ledger, reading.ask, len(reading.ask.samples))
+        free = most - live
         taken: list[_Ask] = []
         tokens = 0
-        while waiting and (not taken or tokens < self._at_once):
-            ask = waiting[0]
-            if taken and len(ask.request.prompt) > self._at_once:
+        place = 0
+        while place < len(waiting) and (not taken or tokens < self._at_once):
+            ask = waiting[place]
+            if self._is_long(ask) and reading is not None:
+                place += 1  # its turn comes; shorter ones need not wait for it
+                continue
+            if self._is_long(ask) and taken:
                 break  # read alone
             room = _book(ledger, ask, free)
             if room < len(ask.samples):
@@ -204,8 +239,8 @@ class Lane:
                     break
                 if room == 0:
                     raise self._too_long(ask, cache)
-                waiting.insert(1, replace(ask, samples=ask.samples[room:]))
-            waiting.popleft()
+                waiting.insert(place + 1, replace(ask, samples=ask.samples[room:]))
+            del waiting[place]
             before = taken[-1].request.prompt if taken else ()
             tokens += len(ask.request.prompt) - common_beginning(before, ask.request.prompt)
             taken.append(replace(ask, samples=ask.samples[:room]))
@@ -221,14 +256,18 @@ class Lane:
         )
 
     @torch.inference_mode()
+    def _read(self, asks: Sequence[_Ask]) -> Read:
+        return read_prompts(self._forward, [ask.request.prompt for ask in asks])
+
+    @torch.inference_mode()
+    def _read_in_pieces(self, prompt: Sequence[int]) -> Iterator[Read | None]:
+        yield from read_in_pieces(self._forward, prompt)
+
+    @torch.inference_mode()
     def _admit(
-        self, asks: Sequence[_Ask], live: list[_Sequence], cache: SlotCache, inbox: Inbox
+        self, asks: Sequence[_Ask], read: Read, live: list[_Sequence], cache: SlotCache, inbox: Inbox
     ) -> Iterator[Completion]:
-        """Read the prompts of requests, once each, and draw the first token of their samples."""
-        prompts = [ask.request.prompt for ask in asks]
-        read = read_prompts(self._forward, prompts, self._at_once, lambda: self._any_wanted(asks))
-        if read is None:
-            return
+        """Give the samples of requests whose prompts have been read their slots, and draw their first token."""
         last_hidden, computed = read
         fresh: list[_Sequence] = []
         prompt_of: list[int] = []
@@ -242,13 +281,6 @@ class Lane:
         logits = self._head(last_hidden)[prompt_of]
         self._draw(fresh, logits)
         yield from self._retire(live, cache, inbox)
-
-    def _any_wanted(self, asks: Sequence[_Ask]) -> bool:
-        """Whether not all samples of these have been given up meanwhile."""
-        if not self._withdrawn:
-            return True
-        gone = set(self._withdrawn.copy())  # copied in one go: other threads add to it
-        return any((ask.index, sample) not in gone for ask in asks for sample in ask.samples)
 
     @torch.inference_mode()
     def _decode(self, decoder: Decoder, live: list[_Sequence], cache: SlotCache) -> Tensor:
@@ -391,6 +423,10 @@ def _book(ledger: Ledger, ask: _Ask, most: int) -> int:
     while count < min(len(ask.samples), most) and ledger.book(len(ask.request.prompt), ask.end) is not None:
         count += 1
     return count
+
+
+def _has_room(ledger: Ledger, ask: _Ask) -> bool:
+    return _book(ledger.copy(), ask, len(ask.samples)) == len(ask.samples)
 
 
 def _resume(index: int, request: Request, computed: int) -> _Sequence:

@@ -26,21 +26,12 @@ Read: TypeAlias = tuple[Tensor, Iterator[tuple[Tensor, Tensor]]]
 
 
 def tokens_at_once(device: torch.device) -> int:
-    """About how many tokens are read together, common beginnings counted once."""
+    """About how many tokens are read together, common beginnings counted once; longer prompts are read in pieces."""
     return _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
 
 
-def read_prompts(
-    forward: Forward, prompts: Sequence[Sequence[int]], at_once: int, wanted: Callable[[], bool]
-) -> Read | None:
-    """Compute prompts in one pass; one longer than `at_once` tokens stands alone and is computed piece by piece, so
-    that what a pass needs does not grow with the square of its length. None if before a pass they are not wanted.
-    """
-    if len(prompts[0]) > at_once:
-        (prompt,) = prompts
-        return _read_in_pieces(forward, prompt, wanted)
-    if not wanted():
-        return None
+def read_prompts(forward: Forward, prompts: Sequence[Sequence[int]]) -> Read:
+    """Compute prompts in one pass."""
     keys: dict[int, Tensor] = {}
     values: dict[int, Tensor] = {}
 
@@ -61,14 +52,17 @@ def read_prompts(
     return hidden[torch.tensor([place.own.stop - 1 for place in places])], map(of, places)
 
 
-def _read_in_pieces(forward: Forward, prompt: Sequence[int], wanted: Callable[[], bool]) -> Read | None:
+def read_in_pieces(forward: Forward, prompt: Sequence[int]) -> Iterator[Read | None]:
+    """Compute a long prompt, piece by piece, so that what a pass needs does not grow with the square of its length.
+    None after every piece but the last.
+    """
     plan = ContinuedPlan()
     for start in range(0, len(prompt), _PIECE):
-        if not wanted():
-            return None
         piece = torch.tensor([prompt[start : start + _PIECE]])
         hidden = forward(plan, piece, plan.go_on(piece.shape[1]))
-    return hidden[-1:], iter([(_stacked(plan.keys), _stacked(plan.values))])
+        if start + _PIECE < len(prompt):
+            yield None
+    yield hidden[-1:], iter([(_stacked(plan.keys), _stacked(plan.values))])
 
 
 def _stacked(by_layer: dict[int, Tensor]) -> Tensor:
