@@ -214,6 +214,7 @@ def serve(
     max_sequences: Annotated[int, typer.Option(min=1, help="Samples decoded at once.")] = 96,
     max_waiting: Annotated[int, typer.Option(min=0, help="Samples that may wait before more are refused.")] = 256,
     cache_gib: Annotated[float | None, typer.Option(help="Memory for keys and values; a third by default.")] = None,
+    dtype: Annotated[Literal["bfloat16", "float32"], typer.Option(help="Numbers the model computes in.")] = "bfloat16",
     drain: Annotated[int, typer.Option(min=0, help="Seconds to go on with what is under way at the end.")] = 30,
     api_key: Annotated[
         str | None, typer.Option(envvar="DARKHORSE_API_KEY", help="What clients must send as a bearer token.")
@@ -223,7 +224,7 @@ def serve(
     from darkhorse.serving import server
 
     options = server.ServeOptions(
-        host, port, name, engine, context, max_sequences, max_waiting, cache_gib, api_key or None, drain
+        host, port, name, engine, context, max_sequences, max_waiting, cache_gib, dtype, api_key or None, drain
     )
     server.serve(_model(model), options)
 

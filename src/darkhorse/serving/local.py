@@ -22,11 +22,11 @@ _LOG = logging.getLogger(__name__)
 _STOPPED = "the model has been closed"
 
 
-def opener(model: str, context: int | None) -> Callable[[], Policy]:
-    """What loads a model by name or folder, its window stretched to `context` tokens where that is more."""
+def opener(config: ModelConfig, context: int | None) -> Callable[[], Policy]:
+    """What loads a model, its window stretched to `context` tokens where that is more."""
 
     def open_policy() -> Policy:
-        policy = load_policy(ModelConfig(name=model))
+        policy = load_policy(config)
         if context is not None:
             extend_context(policy.model, context)
         return policy

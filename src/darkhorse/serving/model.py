@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from darkhorse.config.model import ModelConfig
 from darkhorse.errors import UserError, did_you_mean
 from darkhorse.policy.loading import Policy
 from darkhorse.rollout.engine import Request, SamplingParams
@@ -151,7 +152,7 @@ def load(name: str, context: int | None = None, max_sequences: int = 96) -> Mode
     Raises:
         UserError: if there is no such model.
     """
-    return Model(opener(name, context), context, max_sequences)
+    return Model(opener(ModelConfig(name=name), context), context, max_sequences)
 
 
 def _checked(kind: TypeAdapter[Any], given: Any) -> Any:

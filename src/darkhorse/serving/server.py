@@ -37,6 +37,7 @@ class ServeOptions:
         max_sequences: most samples decoded at once.
         max_waiting: most samples that wait besides; then 429.
         cache_gib: memory for keys and values; a third of the device's when None.
+        dtype: numbers the model computes in.
         api_key: what clients must send as a bearer token; needed anywhere but on loopback.
         drain_s: how long to go on with what is under way when told to end.
     """
@@ -49,6 +50,7 @@ class ServeOptions:
     max_sequences: int = 96
     max_waiting: int = 256
     cache_gib: float | None = None
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
     api_key: str | None = None
     drain_s: int = 30
 
@@ -103,9 +105,12 @@ class _Server(uvicorn.Server):
 def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
     from torch import Tensor
 
+    from darkhorse.config.model import ModelConfig
     from darkhorse.serving.local import LocalBackend, opener
 
-    backend = LocalBackend(opener(model, options.context), options.max_sequences, options.cache_gib)
+    backend = LocalBackend(
+        opener(ModelConfig(name=model, dtype=options.dtype), options.context), options.max_sequences, options.cache_gib
+    )
     policy, context = backend.policy, min(backend.context, options.context or backend.context)
     embedding = policy.model.get_input_embeddings().weight
     assert isinstance(embedding, Tensor)
@@ -115,7 +120,7 @@ def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
 def _open_vllm(model: str, options: ServeOptions) -> tuple[Served, Backend]:
     from darkhorse.serving.vllm import open_vllm
 
-    return open_vllm(model, options.name or model, options.context, options.cache_gib)
+    return open_vllm(model, options.name or model, options.context, options.cache_gib, options.dtype)
 
 
 _OPENERS: dict[str, Callable[[str, ServeOptions], tuple[Served, Backend]]] = {

@@ -36,6 +36,7 @@ class VllmBackend:
         stop_token: that ends a turn.
         context: most tokens; beyond the model's window YaRN stretches it. None is the model's own.
         cache_gib: memory for keys and values; as much as vLLM likes when None.
+        dtype: numbers the model computes in.
         python: interpreter that has vLLM.
 
     Raises:
@@ -48,6 +49,7 @@ class VllmBackend:
         stop_token: int,
         context: int | None = None,
         cache_gib: float | None = None,
+        dtype: str = "bfloat16",
         python: str = sys.executable,
     ) -> None:
         self._stop_token = stop_token
@@ -55,7 +57,7 @@ class VllmBackend:
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [python, "-m", _MODULE, "--model", folder, "--served-model-name", _NAME]
-        command += ["--host", "127.0.0.1", "--port", str(port), *_length_options(folder, context)]
+        command += ["--dtype", dtype, "--host", "127.0.0.1", "--port", str(port), *_length_options(folder, context)]
         if cache_gib is not None:
             command += ["--kv-cache-memory-bytes", str(int(cache_gib * 2**30))]
         # on a processor vLLM keeps one core free for its API, which here is this process
@@ -154,7 +156,9 @@ class _Ticket:
             self.drop(sample)
 
 
-def open_vllm(model: str, name: str, context: int | None, cache_gib: float | None = None) -> tuple[Served, VllmBackend]:
+def open_vllm(
+    model: str, name: str, context: int | None, cache_gib: float | None = None, dtype: str = "bfloat16"
+) -> tuple[Served, VllmBackend]:
     """Start vLLM with a model.
 
     Raises:
@@ -167,7 +171,7 @@ def open_vllm(model: str, name: str, context: int | None, cache_gib: float | Non
         renderer = Renderer(load_tokenizer(folder))
     except (OSError, ValueError) as error:
         raise UserError(f"'{model}' cannot be used: {error}", "Give a Hugging Face folder or hub id.") from error
-    backend = VllmBackend(folder, renderer.end_of_turn, context, cache_gib)
+    backend = VllmBackend(folder, renderer.end_of_turn, context, cache_gib, dtype)
     return Served(name, renderer, len(renderer.tokenizer), backend.context), backend
 
 
