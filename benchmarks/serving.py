@@ -75,24 +75,25 @@ class Round:
     first: list[float] = field(default_factory=list)
 
 
-def start(name: str, folder: str) -> Server:
-    """A server that is ready."""
+def start(name: str, folder: str, dtype: str = "bfloat16") -> Server:
+    """A server that is ready, its model computing in some number type."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     model = "model"
     if name == "darkhorse":
         code = "import sys; from darkhorse.cli import main; sys.exit(main())"
         command = [sys.executable, "-c", code, "serve", folder, "--port", port, "--name", model]
+        command += ["--dtype", dtype]
     elif name == "vllm":
         python = environment("vllm", [VLLM], UNWANTED)
         command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--port", port]
         command += ["--host", "127.0.0.1", "--served-model-name", model, "--max-model-len", "2048"]
-        command += ["--dtype", "bfloat16", "--kv-cache-memory-bytes", str(4 << 30)]  # otherwise nearly all memory
+        command += ["--dtype", dtype, "--kv-cache-memory-bytes", str(4 << 30)]  # otherwise nearly all memory
     else:
         model = folder
         python = environment("vllm", [VLLM], UNWANTED)  # which has it too
         code = "from transformers.cli.transformers import main; main()"
-        command = [python, "-c", code, "serve", folder, "--port", port, "--continuous-batching", "--dtype", "bfloat16"]
+        command = [python, "-c", code, "serve", folder, "--port", port, "--continuous-batching", "--dtype", dtype]
     with (OUT / f"serving_{name}.log").open("w") as log:
         variables = {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} | os.environ  # both cores compute, in all systems
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=variables)
