@@ -482,19 +482,16 @@ def _show_results(results: dict[str, Any], folder: Path, baseline: Path | None, 
     from rich.console import Console
 
     from darkhorse.evals.comparison import compare_folders
-    from darkhorse.evals.table import comparison_table, published_table, results_table
+    from darkhorse.evals.table import comparison_table, print_results
 
     compared = None if baseline is None else compare_folders(baseline, folder, list(results["suites"]))
     if as_json:
         print_json(data=results if compared is None else {**results, "compared": compared})
         return
     console = Console()
-    tables = [results_table(results), published_table(results)]
+    print_results(results, console)
     if compared is not None:
-        tables.append(comparison_table(compared, str(baseline)))
-    for table in tables:
-        if table is not None:
-            console.print(table)
+        console.print(comparison_table(compared, str(baseline)))
     print(f"Results: {folder / 'results.json'}")
     print(f"Report: {folder / 'report.html'}")
 
@@ -538,6 +535,8 @@ def _show(recipe: Recipe) -> None:
     from darkhorse.config.estimate import estimate
     from darkhorse.config.estimate_tables import tables
     from darkhorse.config.loading import dump_recipe
+    from darkhorse.evals.suites import check_benchmarks
 
+    check_benchmarks(recipe.evaluation)
     print(dump_recipe(recipe))
     Console().print(*tables(estimate(recipe), recipe))

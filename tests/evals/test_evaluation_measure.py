@@ -146,7 +146,7 @@ def test_two_evaluations_are_compared_problem_by_problem(tmp_path: Path, data: P
 
 def test_the_page_holds_every_sample_and_published_figures_with_their_sources(tmp_path: Path, data: Path) -> None:
     results = _measure(tmp_path / "out", data, Oracle(), ["aime24", "bfcl"], samples=2)
-    text = write_page(tmp_path / "out", results, ["aime24", "bfcl"]).read_text()
+    text = write_page(tmp_path / "out", results).read_text()
     shown = json.loads(text.partition('id="run-data">')[2].partition("</script>")[0])
     assert len(shown["samples"]["rows"]) == 24
     figures = {one["model"]: one for one in shown["benchmarks"]["aime24"]["published"]}

@@ -95,7 +95,7 @@ def test_training_on_items_warns_loudly(
     clean = {"prompt": "Tell me of the sea and of all the ships that ever sailed over it in the dark.", "truth": "1"}
     stolen = {"prompt": "Name 4 birds. Use no commas.", "truth": "1"}
     file.write_text("".join(json.dumps(row) + "\n" for row in (clean, stolen, clean)))
-    hits = warn_of_contamination("reason", [FileSource.model_validate({"type": "file", "path": str(file)})])
+    hits = warn_of_contamination("reason", [FileSource.model_validate({"type": "file", "path": str(file)})], data)
     assert [(hit.row, hit.suite) for hit in hits] == [(1, "ifeval")]
     said = capsys.readouterr().err
     assert "WARNING: stage 'reason' trains on evaluation items" in said and "1 of ifeval" in said

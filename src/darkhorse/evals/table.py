@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 _BESIDE = ("QwQ-32B", "DeepSeek-R1", "o1-mini")
+
+
+def print_results(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the results, and the published figures beside them.
+
+    Args:
+        results: as in `results.json`.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    console.print(results_table(results))
+    if (beside := published_table(results)) is not None:
+        console.print(beside)
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
