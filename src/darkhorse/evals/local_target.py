@@ -25,7 +25,7 @@ _EDGE = 1 << 20
 
 
 class SharedEngine:
-    """One engine for many callers: what they ask for at the same time is decoded together.
+    """One engine for many callers: they append to one sequence of requests, and join between decoding steps.
 
     Args:
         engine: does the work.
