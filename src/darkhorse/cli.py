@@ -359,12 +359,18 @@ def decontaminate(
 ) -> None:
     """Compare training data with evaluation suites; exit status 1 if they hold some of their items."""
     from darkhorse.evals.contamination import find_hits, index_of
+    from darkhorse.evals.suites import PUBLISHED
     from darkhorse.observe.jsonl import encode
     from darkhorse.tasks.sources import load_rows
 
     names = [name.strip() for name in suites.split(",") if name.strip()]
     rows = load_rows(file)
     index, held = index_of(names, data, skip_absent=not names)
+    if not held:
+        raise UserError(
+            "There are no data of any suite to compare with.",
+            "Give the folder that holds them with --data or DARKHORSE_DATA, or install darkhorse[hub].",
+        )
     found, total, dirty = [], 0, 0
     with contextlib.ExitStack() as stack:
         kept = None if output is None else stack.enter_context(output.open("wb"))
@@ -376,6 +382,8 @@ def decontaminate(
     for hit in found[:show]:
         print(f"row {hit.row}: {hit.item} ({hit.rule}, {hit.share:.0%}): {hit.text[:100]}")
     print(f"{dirty} of {total} rows hold {len({hit.item for hit in found})} items of {', '.join(held)}.")
+    if absent := [] if names else [name for name in PUBLISHED if name not in held]:
+        print(f"Not compared, for want of their data: {', '.join(absent)}.")
     raise typer.Exit(1 if found else 0)
 
 

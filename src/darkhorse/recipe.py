@@ -23,6 +23,7 @@ from darkhorse.evals.runner import BASE, evaluate, read_samples, write_samples
 from darkhorse.evals.summary import paired_figures, suite_figures
 from darkhorse.evals.table import print_results
 from darkhorse.evals.watching import watching
+from darkhorse.observe.jsonl import finite
 from darkhorse.observe.progress import print_summary
 from darkhorse.observe.report import write_report
 from darkhorse.policy.adapters import require_peft
@@ -284,7 +285,7 @@ class _Run:
         }
         if results := self._benchmark_results():
             summary["benchmarks"] = brief(results, self.recipe.evaluation)
-        write_file(self.run_dir / "summary.json", json.dumps(summary, indent=1))
+        write_file(self.run_dir / "summary.json", json.dumps(finite(summary), indent=1))
 
     def _seconds(self, stage: str) -> float | None:
         """Time spent on a stage, its evaluation included; None before it is done."""

@@ -1,4 +1,4 @@
-"""Published benchmarks of a recipe: their protocol, and a run that measures them at its end, killed and started again."""
+"""Published benchmarks of a recipe: their protocol, and a run that measures them at its end, killed and resumed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_a_recipe_changes_is_written_down(tmp_path: Path) -> None:
 
 def test_a_benchmark_is_listed_once(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text("")
-    with pytest.raises(UserError, match="evaluation.benchmarks.*'aime24' is listed 2 times"):
+    with pytest.raises(UserError, match=r"evaluation\.benchmarks.*'aime24' is listed 2 times"):
         load_recipe(
             tmp_path / "tiny.toml", ["--evaluation.benchmarks", '[{benchmark = "aime24"}, {benchmark = "aime24"}]']
         )

@@ -10,7 +10,6 @@ from darkhorse.config.base import Settings
 from darkhorse.config.rollout import SamplingConfig
 from darkhorse.config.tasks import SyntheticSource
 
-
 PUBLISHED_SAMPLES = {"aime24": 64, "aime25": 64, "livecodebench": 8}
 """Completions per problem by QwQ's protocol; one where nothing is said (github.com/QwenLM/QwQ, eval/README.md)."""
 

@@ -12,7 +12,6 @@ from darkhorse.config.rollout import AgentConfig, EngineConfig
 from darkhorse.config.sandbox import SandboxConfig
 from darkhorse.config.stages import RLStage, StageConfig
 
-
 _RUN_FOLDER = ("base", "benchmarks", "evals", "model", "tensorboard")
 """What a run's folder holds beside one folder a stage, and the name of the measurement before the first one."""
 

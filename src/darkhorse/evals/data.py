@@ -107,7 +107,7 @@ def _rows(content: bytes, path: Path) -> Iterator[Row]:
         whole = None  # JSON lines under another name
     try:
         if whole is None:
-            yield from (json.loads(line) for line in text.splitlines() if line.strip())
+            yield from (json.loads(line) for line in text.split("\n") if line.strip())
         elif isinstance(whole, dict):
             yield from whole.get("examples", [whole])
         else:

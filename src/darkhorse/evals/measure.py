@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -68,9 +69,13 @@ def plan(suite: Suite, folder: Path | None, limit: int | None, changes: Mapping[
         UserError: if its data cannot be had.
     """
     data = load(suite, folder if suite.files else None)
-    tasks = take(suite.tasks(data.parts), limit)
-    if not tasks:
+    found = suite.tasks(data.parts)
+    if not found:
         raise UserError(f"The data of '{suite.name}' hold no problem.", f"Check {data.origin}.")
+    (name, times), *_ = Counter(task.id for task in found).most_common(1)
+    if times > 1:  # samples are told apart by their problem's name
+        raise UserError(f"The data of '{suite.name}' hold {times} problems called '{name}'.", f"Check {data.origin}.")
+    tasks = take(found, limit)
     usual = asdict(suite.protocol)
     given = {name: value for name, value in changes.items() if value is not None and value != usual[name]}
     source = suite.protocol.source + (f"; changed: {', '.join(sorted(given))}" if given else "")

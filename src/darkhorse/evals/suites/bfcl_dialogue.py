@@ -58,6 +58,9 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
             try:
                 played = await _POOL.submit({**_scene(task), "turns": turns})
             except WorkerError as error:
+                if not _endless(error):
+                    failure = f"A tool could not run: {error}."
+                    return Episode(_response(answer, said), tokens, prompt_tokens, finish, failure)
                 problem = f"A tool came to no end: {error}."
                 break
             if "missing" in played:
@@ -87,6 +90,11 @@ async def judge_states(task: Task, episode: Episode) -> Verdict:
     if "missing" in compared:
         return Abstained(f"bfcl-eval is not installed: {compared['missing']}.")
     return Scored(float(compared["score"]), compared["reason"])
+
+
+def _endless(error: WorkerError) -> bool:
+    """Whether a call kept its tool busy to the limit; anything else is the machine's fault, not the model's."""
+    return isinstance(error, WorkerTimeout) and (error.cpu_s is None or error.cpu_s >= _TIMEOUT_S / 2)
 
 
 def _scene(task: Task) -> dict[str, Any]:
