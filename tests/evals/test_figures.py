@@ -29,8 +29,8 @@ def test_a_problem_that_no_sample_answers_counts_as_lost_in_the_majority() -> No
 
 
 def test_problems_that_are_half_right_each_are_not_taken_for_all_wrong() -> None:
-    rows = [row(name, float(number), number, "4") for name in "abc" for number in range(2)]
-    figures = suite_figures(PUBLISHED["aime24"], rows, 3, 2)
+    rows = [row(name, float(number), number, "4") for name in "abcdefghij" for number in range(2)]
+    figures = suite_figures(PUBLISHED["aime24"], rows, 10, 2)
     assert figures["score"] == 0.5 and figures["low"] <= 0.5 <= figures["high"]
 
 
