@@ -153,8 +153,8 @@ def test_full_disk(tiny_model: Path, tmp_path: Path, small_disk: Path, ballast: 
     [
         ({"cluster": {"type": "ray"}}, ["cluster.type is 'ray'", "--dry-run"]),
         (
-            {"evaluation": {"benchmarks": [{"benchmark": "aime42"}]}},
-            ["evaluation.benchmarks.0.benchmark = 'aime42' is no published benchmark", "Did you mean 'aime24'"],
+            {"evaluation": {"benchmarks": [{"benchmark": "live_bench"}]}},
+            ["evaluation.benchmarks.0.benchmark = 'live_bench' is no published benchmark", "Did you mean 'livebench'"],
         ),
         (
             {"evaluation": {"benchmarks": [{"benchmark": "gsm8k"}, {"benchmark": "aime24"}], "data": "nowhere"}},
