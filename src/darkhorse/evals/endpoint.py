@@ -17,12 +17,13 @@ from darkhorse.chat.reasoning import THINK_CLOSE, split_reasoning
 from darkhorse.chat.tool_calls import MalformedCall, ToolCall, format_tool_call, parse_tool_calls
 from darkhorse.config.rollout import AgentConfig
 from darkhorse.errors import UserError
-from darkhorse.evals.targets import Episode, Reply, Unanswered
+from darkhorse.evals.targets import Episode, Refused, Reply, Unanswered
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message, ToolSchema
 
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+_NOT_THIS_ONE = (400, 413, 422)
 _LONGEST_PAUSE_S = 60.0
 _AGENT = AgentConfig()
 """Limits of conversations with tools, as a checkpoint of this machine has them."""
@@ -167,7 +168,8 @@ class Endpoint:
             answer.status_code,
             "If it knows no top_k or min_p, set --top-k 0 and --min-p 0; if its context is short, lower --max-tokens.",
         )
-        return UserError(f"{what}: {_message(answer)}", remedy)
+        kind = Refused if answer.status_code in _NOT_THIS_ONE else UserError
+        return kind(f"{what}: {_message(answer)}", remedy)
 
 
 class _Pace:

@@ -7,7 +7,7 @@ from typing import Any
 
 from darkhorse.chat.reasoning import Response
 from darkhorse.chat.tool_calls import ToolCall, parse_tool_calls
-from darkhorse.evals.targets import Episode, Target
+from darkhorse.evals.targets import Episode, Refused, Target
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.rollout.trajectory import FinishReason
 from darkhorse.tasks.task import Task
@@ -27,7 +27,8 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
     """Have the whole conversation of a task; `extra["turns"]` holds the calls of each turn.
 
     Raises:
-        Unanswered: as `Target.ask`.
+        Unanswered, UserError: as `Target.ask`. A conversation that has outgrown the model's context is lost, as on the
+            leaderboard.
     """
     truth = task.truth
     messages: list[Message] = []
@@ -45,7 +46,13 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
         said += asked if number else []
         turns.append([])
         for _ in range(MAX_STEPS + 1):
-            reply = await target.ask(messages, tools, replace(sampling, seed=sampling.seed + step))
+            try:
+                reply = await target.ask(messages, tools, replace(sampling, seed=sampling.seed + step))
+            except Refused as error:
+                if step == 0:  # no conversation will be had with these settings
+                    raise
+                problem = f"The conversation cannot go on: {error.message}"
+                break
             step += 1
             tokens, prompt_tokens = tokens + reply.tokens, prompt_tokens + reply.prompt_tokens
             answer, finish = reply.answer, reply.finish_reason
