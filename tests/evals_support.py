@@ -86,7 +86,7 @@ class Server:
     def __init__(self, answer: Callable[[dict[str, Any]], Reply], pause_s: float) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
-        self.refusals: list[tuple[int, str]] = []
+        self.refusals: list[tuple[int, str | bytes]] = []
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -95,10 +95,10 @@ class Server:
                 owner.bodies.append(body)
                 owner.headers = dict(self.headers)
                 time.sleep(pause_s)
-                status, text = 200, ""
+                status, text = 200, ""  # type: int, str | bytes
                 if owner.refusals:
                     status, text = owner.refusals.pop(0)
-                content = (text or json.dumps(answer(body))).encode()
+                content = text if isinstance(text, bytes) else (text or json.dumps(answer(body))).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
                 self.send_header("Retry-After", "0")

@@ -19,6 +19,7 @@ import transformers.models.llama.modeling_llama  # noqa: F401  imported before t
 
 from darkhorse import recipe
 from darkhorse.cli import main
+from darkhorse.evals.sample_log import SampleLog
 from darkhorse.rollout.lane import Lane
 from darkhorse.training import checkpoint
 from darkhorse.training.rl import RLTrainer
@@ -98,7 +99,22 @@ def kill_between_stages() -> None:
     replace(recipe._Run, "_run_rl", lambda original: lambda *arguments: die())
 
 
+def kill_in_a_benchmark() -> None:
+    """After the first sample of the second benchmark."""
+
+    def wrap(original: Any) -> Any:
+        def add(self: SampleLog, row: Any) -> None:
+            original(self, row)
+            if row["suite"] == "ifeval":
+                die()
+
+        return add
+
+    replace(SampleLog, "add", wrap)
+
+
 KILLS = {
+    "benchmarks": kill_in_a_benchmark,
     "rollout": kill_in_a_rollout,
     "update": kill_in_an_update,
     "checkpoint": kill_in_a_checkpoint,

@@ -149,16 +149,28 @@ def test_full_disk(tiny_model: Path, tmp_path: Path, small_disk: Path, ballast: 
 
 
 @pytest.mark.parametrize(
-    ("planned", "remedy"),
+    ("settings", "words"),
     [
-        ({"cluster": {"type": "ray"}}, "--dry-run"),
-        ({"evaluation": {"benchmarks": [{"benchmark": "aime24"}]}}, "darkhorse eval"),
+        ({"cluster": {"type": "ray"}}, ["cluster.type is 'ray'", "--dry-run"]),
+        (
+            {"evaluation": {"benchmarks": [{"benchmark": "live_bench"}]}},
+            ["evaluation.benchmarks.0.benchmark = 'live_bench' is no published benchmark", "Did you mean 'livebench'"],
+        ),
+        (
+            {"evaluation": {"benchmarks": [{"benchmark": "gsm8k"}, {"benchmark": "aime24"}], "data": "nowhere"}},
+            ["evaluation.benchmarks.0.benchmark = 'gsm8k': There is no folder 'nowhere'", "evaluation.data"],
+        ),
+        (
+            {"evaluation": {"benchmarks": [{"benchmark": "aime24"}], "data": "."}},
+            ["evaluation.benchmarks.0.benchmark = 'aime24': '.' holds no data of 'aime24'", "aime24.jsonl"],
+        ),
     ],
 )
-def test_what_is_only_planned_is_refused_before_anything_is_written(
-    planned: dict[str, object], remedy: str, tmp_path: Path
+def test_what_cannot_be_run_is_refused_before_anything_is_written(
+    settings: dict[str, object], words: list[str], tmp_path: Path
 ) -> None:
-    recipe = Recipe.model_validate({"output": str(tmp_path), **planned})
-    with pytest.raises(UserError, match=remedy):
+    recipe = Recipe.model_validate({"output": str(tmp_path), **settings})
+    with pytest.raises(UserError) as caught:
         run_recipe(recipe)
+    assert all(word in str(caught.value) for word in words), caught.value
     assert not list(tmp_path.iterdir())

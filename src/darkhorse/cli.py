@@ -360,12 +360,18 @@ def decontaminate(
 ) -> None:
     """Compare training data with evaluation suites; exit status 1 if they hold some of their items."""
     from darkhorse.evals.contamination import find_hits, index_of
+    from darkhorse.evals.suites import PUBLISHED
     from darkhorse.observe.jsonl import encode
     from darkhorse.tasks.sources import load_rows
 
     names = [name.strip() for name in suites.split(",") if name.strip()]
     rows = load_rows(file)
     index, held = index_of(names, data, skip_absent=not names)
+    if not held:
+        raise UserError(
+            "There are no data of any suite to compare with.",
+            "Give the folder that holds them with --data or DARKHORSE_DATA, or install darkhorse[hub].",
+        )
     found, total, dirty = [], 0, 0
     with contextlib.ExitStack() as stack:
         kept = None if output is None else stack.enter_context(output.open("wb"))
@@ -377,6 +383,8 @@ def decontaminate(
     for hit in found[:show]:
         print(f"row {hit.row}: {hit.item} ({hit.rule}, {hit.share:.0%}): {hit.text[:100]}")
     print(f"{dirty} of {total} rows hold {len({hit.item for hit in found})} items of {', '.join(held)}.")
+    if absent := [] if names else [name for name in PUBLISHED if name not in held]:
+        print(f"Not compared, for want of their data: {', '.join(absent)}.")
     raise typer.Exit(1 if found else 0)
 
 
@@ -483,19 +491,16 @@ def _show_results(results: dict[str, Any], folder: Path, baseline: Path | None, 
     from rich.console import Console
 
     from darkhorse.evals.comparison import compare_folders
-    from darkhorse.evals.table import comparison_table, published_table, results_table
+    from darkhorse.evals.table import comparison_table, print_results
 
     compared = None if baseline is None else compare_folders(baseline, folder, list(results["suites"]))
     if as_json:
         print_json(data=results if compared is None else {**results, "compared": compared})
         return
     console = Console()
-    tables = [results_table(results), published_table(results)]
+    print_results(results, console)
     if compared is not None:
-        tables.append(comparison_table(compared, str(baseline)))
-    for table in tables:
-        if table is not None:
-            console.print(table)
+        console.print(comparison_table(compared, str(baseline)))
     print(f"Results: {folder / 'results.json'}")
     print(f"Report: {folder / 'report.html'}")
 
@@ -539,6 +544,8 @@ def _show(recipe: Recipe) -> None:
     from darkhorse.config.estimate import estimate
     from darkhorse.config.estimate_tables import tables
     from darkhorse.config.loading import dump_recipe
+    from darkhorse.evals.suites import check_benchmarks
 
+    check_benchmarks(recipe.evaluation)
     print(dump_recipe(recipe))
     Console().print(*tables(estimate(recipe), recipe))

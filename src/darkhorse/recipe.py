@@ -16,10 +16,14 @@ from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageConfig
 from darkhorse.config.tasks import SourceConfig
 from darkhorse.errors import UserError, did_you_mean
+from darkhorse.evals.benchmarks import benchmark_plans, brief, data_folder, run_benchmarks
 from darkhorse.evals.contamination import warn_of_contamination
+from darkhorse.evals.measure import RESULTS
 from darkhorse.evals.runner import BASE, evaluate, read_samples, write_samples
 from darkhorse.evals.summary import paired_figures, suite_figures
+from darkhorse.evals.table import print_results
 from darkhorse.evals.watching import watching
+from darkhorse.observe.jsonl import finite
 from darkhorse.observe.progress import print_summary
 from darkhorse.observe.report import write_report
 from darkhorse.policy.adapters import require_peft
@@ -39,6 +43,8 @@ from darkhorse.training.sft import train_sft
 from darkhorse.training.watch import Watch
 
 _BASE_MODEL = "base_model.json"
+_BENCHMARKS = "benchmarks"
+_DONE = "done.json"
 
 
 def run_recipe(recipe: Recipe, only: str | None = None) -> Path:
@@ -61,6 +67,8 @@ def run_recipe(recipe: Recipe, only: str | None = None) -> Path:
         raise UserError(f"The recipe has no stage '{only}'.", did_you_mean(only, recipe.stage))
     _refuse_what_is_only_planned(recipe)
     run_dir = Path(recipe.output) / recipe.name
+    if only is None and not (run_dir / _BENCHMARKS / _DONE).exists():
+        benchmark_plans(recipe.evaluation)  # so that missing data do not wait for the stages before them
     _claim(run_dir, recipe)
     return _Run(recipe, run_dir).go(only)
 
@@ -71,12 +79,6 @@ def _refuse_what_is_only_planned(recipe: Recipe) -> None:
         raise UserError(
             f"cluster.type is '{recipe.cluster.type}', but recipes run on one machine only.",
             "See the plan and its cost with --dry-run, or set --cluster.type local.",
-        )
-    if recipe.evaluation.benchmarks:
-        names = ", ".join(benchmark.benchmark for benchmark in recipe.evaluation.benchmarks)
-        raise UserError(
-            f"evaluation.benchmarks lists {names}, but a recipe measures held-out synthetic suites only.",
-            "Set --evaluation.benchmarks '[]', and measure the trained model with 'darkhorse eval'.",
         )
 
 
@@ -133,9 +135,13 @@ class _Run:
                     self._evaluate(name, base)
             if not isinstance(stage, RewardModelStage):
                 previous = name
+        if only is None:
+            self._run_benchmarks(self._folder(previous, base))
         self._summarise()
         write_report(self.run_dir)
         print_summary(json.loads((self.run_dir / "summary.json").read_text()))
+        if results := self._benchmark_results():
+            print_results(results)
         return self.run_dir
 
     # -- where things are
@@ -156,10 +162,10 @@ class _Run:
         return str(folder)
 
     def _done(self, stage: str) -> bool:
-        return (self.run_dir / stage / "done.json").exists()
+        return (self.run_dir / stage / _DONE).exists()
 
     def _finish(self, stage: str, seconds: float) -> None:
-        write_file(self.run_dir / stage / "done.json", json.dumps({"wall_seconds": seconds}))
+        write_file(self.run_dir / stage / _DONE, json.dumps({"wall_seconds": seconds}))
 
     # -- stages
 
@@ -169,12 +175,12 @@ class _Run:
             require_peft()
         match stage:
             case SFTStage():
-                warn_of_contamination(name, stage.tasks)
+                warn_of_contamination(name, stage.tasks, data_folder(self.recipe.evaluation))
                 check_demonstrations(build_mixture(_weighted(stage.tasks), self.recipe.seed, name))
             case RewardModelStage():
                 build_pairs(stage.pairs, self.recipe.seed)
             case RLStage():
-                warn_of_contamination(name, stage.tasks)
+                warn_of_contamination(name, stage.tasks, data_folder(self.recipe.evaluation))
                 check_verifiers(build_mixture(self._sources(stage), self.recipe.seed, name))
 
     def _run_stage(self, name: str, stage: StageConfig, previous: str, base: str) -> None:
@@ -241,6 +247,19 @@ class _Run:
         write_samples(path, rows)
         self._summarise()
 
+    def _run_benchmarks(self, source: str) -> None:
+        if not self.recipe.evaluation.benchmarks or self._done(_BENCHMARKS):
+            return
+        started = time.monotonic()
+        run_benchmarks(self.recipe, source, self.run_dir)
+        self._finish(_BENCHMARKS, time.monotonic() - started)
+        release_freed_memory()
+
+    def _benchmark_results(self) -> dict[str, Any]:
+        """What the run's benchmarks came to; empty before they are done, and where there are none."""
+        path = self.run_dir / _BENCHMARKS / RESULTS
+        return dict(json.loads(path.read_text())) if self._done(_BENCHMARKS) and path.exists() else {}
+
     def _summarise(self) -> None:
         """Write `summary.json` from what has been measured so far."""
         samples = {
@@ -259,14 +278,18 @@ class _Run:
                 for before, after in pairwise(measured)
             },
             "wall_seconds": {
-                stage: seconds for stage in [BASE, *self.recipe.stage] if (seconds := self._seconds(stage)) is not None
+                stage: seconds
+                for stage in [BASE, *self.recipe.stage, _BENCHMARKS]
+                if (seconds := self._seconds(stage)) is not None
             },
         }
-        write_file(self.run_dir / "summary.json", json.dumps(summary, indent=1))
+        if results := self._benchmark_results():
+            summary["benchmarks"] = brief(results, self.recipe.evaluation)
+        write_file(self.run_dir / "summary.json", json.dumps(finite(summary), indent=1))
 
     def _seconds(self, stage: str) -> float | None:
         """Time spent on a stage, its evaluation included; None before it is done."""
-        spent = [self.run_dir / stage / "done.json", self.run_dir / "evals" / f"{stage}.json"]
+        spent = [self.run_dir / stage / _DONE, self.run_dir / "evals" / f"{stage}.json"]
         values = [float(json.loads(path.read_text())["wall_seconds"]) for path in spent if path.exists()]
         return sum(values) if values else None
 

@@ -174,14 +174,8 @@ def test_all_recipes_of_the_project_resolve_and_read_back_equal(recipes_dir: Pat
 
 def test_the_full_scale_recipe_carries_the_published_protocol(recipes_dir: Path) -> None:
     benchmarks = {suite.benchmark: suite for suite in load_recipe(recipes_dir / "qwq-32b.toml").evaluation.benchmarks}
-    figures = {name: (suite.published, suite.samples) for name, suite in benchmarks.items()}
-    assert figures == {
-        "aime24": (79.5, 64),
-        "livecodebench": (63.4, 8),
-        "livebench": (73.1, 1),
-        "ifeval": (83.9, 1),
-        "bfcl": (66.4, 1),
-    }
+    samples = {name: suite.samples for name, suite in benchmarks.items()}
+    assert samples == {"aime24": 64, "livecodebench": 8, "livebench": 1, "ifeval": 1, "bfcl": 1}
     for suite in benchmarks.values():
         sampling = suite.sampling
         settings = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.max_completion_length)

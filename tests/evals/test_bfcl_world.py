@@ -12,7 +12,7 @@ from darkhorse.evals.data import load
 from darkhorse.evals.suites import PUBLISHED
 from darkhorse.evals.suites.bfcl_dialogue import converse, judge_states
 from darkhorse.evals.suites.bfcl_world import true_call, work
-from darkhorse.evals.targets import Episode, Reply
+from darkhorse.evals.targets import Episode, Refused, Reply
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message, ToolSchema
@@ -94,3 +94,31 @@ def test_the_true_calls_end_in_the_true_states_and_fewer_do_not(data_dir: Path) 
     for task, (right, wrong) in zip(chosen, asyncio.run(every()), strict=True):
         assert not isinstance(right, Abstained) and right.score == 1.0, (task.id, right.reason)
         assert isinstance(wrong, Scored) and wrong.score == 0.0, (task.id, wrong.reason)
+
+
+class _Forgetful(_Player):
+    """Answers so many times without a call; then the conversation is too long for it."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    async def ask(self, messages: Sequence[Message], tools: Sequence[ToolSchema], sampling: SamplingParams) -> Reply:
+        self.answers -= 1
+        if self.answers < 0:
+            raise Refused("maximum context length")
+        return Reply("Hm.\n</think>\n\nDone.", 3, 7, "stop")
+
+
+def test_a_conversation_that_outgrows_the_context_is_lost_and_ends_no_run() -> None:
+    questions = [[{"role": "user", "content": text}] for text in ("Go.", "Go on.")]
+    truth = {"questions": questions, "held_back": {}, "classes": [], "config": {}, "calls": [[], []], "long_context": 0}
+    task = Task("bfcl/t", tuple(questions[0]), "bfcl_states", truth)
+
+    async def played(answers: int) -> tuple[Episode, Any]:
+        episode = await converse(task, _Forgetful(answers), SamplingParams())
+        return episode, await judge_states(task, episode)
+
+    episode, verdict = asyncio.run(played(1))
+    assert verdict == Scored(0.0, "The conversation cannot go on: maximum context length") and episode.tokens == 3
+    with pytest.raises(Refused):
+        asyncio.run(played(0))

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from darkhorse.agent.tools import ToolUnavailable
 from darkhorse.chat.tool_calls import ToolCall, parse_tool_calls
+from darkhorse.config.rollout import AgentConfig
 from darkhorse.errors import UserError
 from darkhorse.evals import endpoint
 from darkhorse.evals.endpoint import Endpoint, EndpointOptions
-from darkhorse.evals.targets import Reply, Unanswered
+from darkhorse.evals.targets import Episode, Reply, Unanswered
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
 from evals_support import Server, serving, sums
@@ -134,3 +136,72 @@ def test_tools_of_this_process_are_called_and_their_results_sent_back() -> None:
     assert [turn["role"] for turn in episode.response.turns] == ["assistant", "tool", "assistant"]
     assert episode.response.turns[1]["content"] == "8" and "boxed" in episode.response.answer
     assert json.dumps(server.bodies[0]["tools"]) == json.dumps([schema])
+
+
+@pytest.mark.parametrize("address", ["localhost:8000/v1", "ftp://host/v1", "http://", "http://[::1"])
+def test_an_address_that_is_none_ends_at_once(address: str) -> None:
+    with pytest.raises(UserError, match="is no address of HTTP") as caught:
+        Endpoint("adder", EndpointOptions(address))
+    assert "http://localhost:8000/v1" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"choices": "\xff"}', b'{"choices": {"0": {}}}', b'{"choices": ["text"]}', b'{"choices": [{"message": "hi"}]}'],
+)
+def test_an_answer_of_another_shape_is_tried_again(body: bytes) -> None:
+    with serving() as server:
+        server.refusals = [(200, body)]
+        assert _ask(server, retries=1).tokens >= 5
+        assert len(server.bodies) == 2
+
+
+def test_content_in_parts_is_put_together() -> None:
+    parts = [{"type": "text", "text": "It is "}, {"type": "text", "text": "5."}, {"type": "refusal", "refusal": "no"}]
+    with serving(_says({"content": parts, "reasoning": "I add."})) as server:
+        assert _ask(server).answer == "It is 5."
+
+
+class _Counter:
+    """A tool that keeps a count for as long as its episode, and says a lot."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.count, self.broken = 0, broken
+        self.name, self.schema = "count", {}
+
+    def fresh(self, shared: dict[Any, Any]) -> _Counter:
+        return _Counter(self.broken)
+
+    async def __call__(self, arguments: dict[str, Any]) -> str:
+        if self.broken:
+            raise ToolUnavailable("its server is down")
+        self.count += 1
+        return f"{self.count} " + "." * 10_000
+
+
+def _count(tool: _Counter, times: int) -> list[Episode]:
+    schema = {"type": "function", "function": {"name": "count", "description": "", "parameters": {}}}
+    call = {"function": {"name": "count", "arguments": "{}"}}
+
+    def answer(body: dict[str, Any]) -> Any:
+        over = body["messages"][-1]["role"] == "tool"
+        return _says({"content": "Done."} if over else {"content": None, "tool_calls": [call]})(body)
+
+    async def run(url: str) -> list[Episode]:
+        task = Task("t", ({"role": "user", "content": "count"},), "exact", "8", (schema,))
+        async with Endpoint("adder", EndpointOptions(url), {"count": tool}) as target:
+            return [await target.run(task, QWQ) for _ in range(times)]
+
+    with serving(answer) as server:
+        return asyncio.run(run(server.url))
+
+
+def test_a_conversation_has_tools_of_its_own_and_reads_as_much_of_them_as_a_local_one() -> None:
+    said = [episode.response.turns[1]["content"] for episode in _count(_Counter(), 2)]
+    assert said[0] == said[1] and said[0].startswith("1 .")
+    assert len(said[0]) == AgentConfig().max_tool_output + len(" [cut]")
+
+
+def test_a_tool_that_is_down_abstains() -> None:
+    (episode,) = _count(_Counter(broken=True), 1)
+    assert episode.failure is not None and "its server is down" in episode.failure

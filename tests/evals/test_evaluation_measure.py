@@ -18,7 +18,7 @@ from darkhorse.evals.comparison import compare_folders
 from darkhorse.evals.measure import measure, plan
 from darkhorse.evals.page import write_page
 from darkhorse.evals.suites import find_suites
-from darkhorse.evals.table import published_table, results_table
+from darkhorse.evals.table import print_results, published_table, results_table
 from darkhorse.evals.targets import Episode, Reply, Unanswered
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
@@ -146,7 +146,7 @@ def test_two_evaluations_are_compared_problem_by_problem(tmp_path: Path, data: P
 
 def test_the_page_holds_every_sample_and_published_figures_with_their_sources(tmp_path: Path, data: Path) -> None:
     results = _measure(tmp_path / "out", data, Oracle(), ["aime24", "bfcl"], samples=2)
-    text = write_page(tmp_path / "out", results, ["aime24", "bfcl"]).read_text()
+    text = write_page(tmp_path / "out", results).read_text()
     shown = json.loads(text.partition('id="run-data">')[2].partition("</script>")[0])
     assert len(shown["samples"]["rows"]) == 24
     figures = {one["model"]: one for one in shown["benchmarks"]["aime24"]["published"]}
@@ -166,3 +166,28 @@ def test_the_tables_fit_a_terminal(tmp_path: Path, data: Path) -> None:
     assert "…" not in text
     for expected in ("AIME 2024", "83.3", "6×2", "83.3@2", "QwQ-32B", "79.5", "DeepSeek-R1", "o1-mini"):
         assert expected in text
+
+
+def test_a_name_in_brackets_is_shown_as_it_is(tmp_path: Path, data: Path) -> None:
+    target = Oracle()
+    target.name = "model[/red]"
+    shown = io.StringIO()
+    print_results(_measure(tmp_path / "out", data, target, ["aime24"], samples=1), Console(file=shown, width=80))
+    assert shown.getvalue().count("model[/red]") == 2
+
+
+def test_rows_may_hold_what_some_take_for_the_end_of_a_line(tmp_path: Path, data: Path) -> None:
+    odd = "one\u2028two\x85three\x0cfour"
+    rows = [{"prompt": odd, "answer": 1}, {"prompt": "What is 1 + 1?", "answer": 2}]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (data / "qwq_eval" / "aime24.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (suite,) = find_suites(["aime24"])
+    assert [odd in task.prompt[0]["content"] for task in plan(suite, data, None, {}).tasks] == [True, False]
+
+
+def test_problems_of_one_name_are_refused(tmp_path: Path, data: Path) -> None:
+    rows = [{"id": name, "prompt": "What is 1 + 1?", "answer": 2} for name in ("a", "b", "a")]
+    (data / "qwq_eval" / "aime24.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (suite,) = find_suites(["aime24"])
+    with pytest.raises(UserError, match="hold 2 problems called 'aime24/a'"):
+        plan(suite, data, 2, {})

@@ -103,3 +103,17 @@ def test_mistakes_say_what_to_do(tmp_path: Path, evaluation: Path, capsys: pytes
         import_logs([tmp_path / "odd.json"], tmp_path / "y")
     with pytest.raises(UserError, match="holds an evaluation already"):
         import_logs([], evaluation)
+
+
+def test_of_several_filters_of_the_harness_the_first_counts(tmp_path: Path) -> None:
+    documents = [
+        {"doc_id": n, "doc": {"question": "?"}, "arguments": [["2+2"]], "resps": [["4"]], "filter": name,
+         "metrics": ["exact_match"], "exact_match": score}
+        for name, score in (("strict-match", 0.0), ("flexible-extract", 1.0))
+        for n in range(3)
+    ]  # fmt: skip
+    path = tmp_path / "samples_gsm8k_2026-01-01T00-00-00.jsonl"
+    jsonl.append(path, documents)
+    assert import_logs([path], tmp_path / "out") == {"gsm8k": 3}
+    rows = list(jsonl.read(tmp_path / "out" / "samples" / "gsm8k.jsonl"))
+    assert [(row["task_id"], row["score"]) for row in rows] == [(f"gsm8k/{n}", 0.0) for n in range(3)]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+import torch
 
 import tiny
 from darkhorse.evals.local_target import SharedEngine
@@ -38,6 +39,35 @@ def test_many_callers_get_what_each_would_have_got_alone() -> None:
 
     alone = [asyncio.run(one(LocalEngine(policy, max_sequences=4), prompt)) for prompt in prompts]
     assert asyncio.run(together()) == alone
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_who_comes_later_does_not_wait_for_those_before_to_end(lanes: int) -> None:
+    policy, threads = tiny.policy(), torch.get_num_threads()
+    ended: list[str] = []
+
+    async def ask(shared: SharedEngine, name: str, length: int) -> None:
+        sampling = SamplingParams(max_tokens=length, seed=1, ignore_end=True)
+        async for _ in shared.generate([Request([5, 6, 7], sampling, lanes)]):
+            ended.append(name)
+
+    async def late(shared: SharedEngine, begun: asyncio.Event) -> None:
+        await begun.wait()
+        await ask(shared, "short", 2)
+
+    async def both() -> None:
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+        tell = lambda *_: loop.call_soon_threadsafe(begun.set)  # noqa: E731
+        engine = LocalEngine(policy, max_sequences=8, on_token=tell, lanes=lanes, min_sequences_per_lane=1)
+        shared = SharedEngine(engine)
+        await asyncio.gather(ask(shared, "long", 150), late(shared, begun))
+
+    torch.set_num_threads(2)  # as many as the lanes need, whatever the machine
+    try:
+        asyncio.run(both())
+    finally:
+        torch.set_num_threads(threads)
+    assert ended == ["short"] * lanes + ["long"] * lanes
 
 
 class _Failing:

@@ -95,7 +95,7 @@ def test_training_on_items_warns_loudly(
     clean = {"prompt": "Tell me of the sea and of all the ships that ever sailed over it in the dark.", "truth": "1"}
     stolen = {"prompt": "Name 4 birds. Use no commas.", "truth": "1"}
     file.write_text("".join(json.dumps(row) + "\n" for row in (clean, stolen, clean)))
-    hits = warn_of_contamination("reason", [FileSource.model_validate({"type": "file", "path": str(file)})])
+    hits = warn_of_contamination("reason", [FileSource.model_validate({"type": "file", "path": str(file)})], data)
     assert [(hit.row, hit.suite) for hit in hits] == [(1, "ifeval")]
     said = capsys.readouterr().err
     assert "WARNING: stage 'reason' trains on evaluation items" in said and "1 of ifeval" in said
@@ -113,3 +113,18 @@ def test_known_overlaps_of_the_real_data_are_found(data_dir: Path) -> None:
     rows = list(load_rows(file))
     found = {hit.row for number, row in enumerate(rows) for hit in index.find(number, row_texts(row))}
     assert len(found) >= 6, "six problems of AIME stand in MATH-500"
+
+
+def test_nothing_to_compare_with_is_not_taken_for_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DARKHORSE_DATA", raising=False)
+    file = tmp_path / "train.jsonl"
+    file.write_text(json.dumps({"prompt": "Name 4 birds.", "truth": "1"}) + "\n")
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "nowhere"):
+        assert main(["data", "decontaminate", str(file), "--data", str(tmp_path / folder)]) == 2
+        assert "no data of any suite to compare with" in capsys.readouterr().err
+    assert main(["data", "decontaminate", str(file), "--data", str(write_data(tmp_path / "data"))]) == 0
+    said = capsys.readouterr().out
+    assert "aime24, ifeval, bfcl" in said and "Not compared, for want of their data: aime25, livecodebench" in said

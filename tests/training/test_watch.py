@@ -11,12 +11,13 @@ import tiny
 from darkhorse.agent.collect import Workplace
 from darkhorse.config.rollout import AgentConfig, SamplingConfig
 from darkhorse.config.stages import RLStage
+from darkhorse.observe.measured import Measured
 from darkhorse.rollout.trajectory import Group, Trajectory
 from darkhorse.tasks.mixture import EndlessSource, Mixture
 from darkhorse.tasks.task import Task
 from darkhorse.training.advantages import ADVANTAGES, by_source
 from darkhorse.training.rl import RLTrainer
-from darkhorse.training.watch import Measured, Watch
+from darkhorse.training.watch import Watch
 from darkhorse.verify import registry
 from darkhorse.verify.registry import Context
 from darkhorse.verify.verdict import Scored

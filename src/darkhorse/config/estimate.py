@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkhorse.config.evals import EvaluationConfig
+from darkhorse.config.evals import BenchmarkConfig, EvaluationConfig
 from darkhorse.config.recipe import Recipe
 from darkhorse.config.shapes import ModelShape, shape_of
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageConfig
@@ -19,8 +19,13 @@ from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageCo
 PROMPT_TOKENS = 128
 """Allowance for the prompt of one sequence."""
 
-BENCHMARK_PROBLEMS = {"aime24": 30, "aime25": 30, "livecodebench": 279, "ifeval": 541, "livebench": 1000, "bfcl": 4400}
-"""Problems per published benchmark; the last two differ between releases and are rounded."""
+BENCHMARK_PROBLEMS = {
+    "aime24": 30, "aime25": 30, "livecodebench": 279, "ifeval": 541, "livebench": 1000, "bfcl": 4400, "gsm8k": 1319,
+    "math500": 500, "humaneval": 164, "humaneval_plus": 164, "mbpp": 500, "mbpp_plus": 378, "ifbench": 300,
+    "bbh": 6511, "zebralogic": 1000,
+}  # fmt: skip
+"""Problems per published benchmark; those of LiveBench and BFCL differ between releases and are rounded."""
+_USUAL_PROBLEMS = 1000
 
 
 @dataclass(frozen=True)
@@ -137,12 +142,15 @@ def _evaluation_tokens(recipe: Recipe) -> int:
     prompts += len(evaluation.greedy) * (evaluation.greedy_samples_per_suite or evaluation.samples_per_suite)
     suites = prompts * len(evaluation.tasks) * evaluation.sampling.max_completion_length
     benchmarks = sum(
-        BENCHMARK_PROBLEMS.get(suite.benchmark, evaluation.samples_per_suite)
-        * suite.samples
-        * suite.sampling.max_completion_length
-        for suite in evaluation.benchmarks
+        _problems(suite) * suite.samples * suite.sampling.max_completion_length for suite in evaluation.benchmarks
     )
     return suites + benchmarks
+
+
+def _problems(suite: BenchmarkConfig) -> int:
+    """Problems of a benchmark, as far as they are known, or the recipe's limit."""
+    known = BENCHMARK_PROBLEMS.get(suite.benchmark, _USUAL_PROBLEMS)
+    return known if suite.limit is None else min(known, suite.limit)
 
 
 def _stage_row(

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, field_validator
 
 from darkhorse.config.base import Settings
 from darkhorse.config.rollout import SamplingConfig
 from darkhorse.config.tasks import SyntheticSource
 
+PUBLISHED_SAMPLES = {"aime24": 64, "aime25": 64, "livecodebench": 8}
+"""Completions per problem by QwQ's protocol; one where nothing is said (github.com/QwenLM/QwQ, eval/README.md)."""
 
-class SuiteConfig(Settings):
-    """`[[evaluation.benchmarks]]`: one published benchmark of a recipe, with its protocol."""
+
+def _published_samples(given: dict[str, Any]) -> int:
+    return PUBLISHED_SAMPLES.get(str(given.get("benchmark")), 1)
+
+
+class BenchmarkSampling(SamplingConfig):
+    """Sampling of a published benchmark: by default as QwQ's authors publish it."""
+
+    temperature: float = Field(default=0.6, ge=0.0)
+    """Softmax temperature; 0 is greedy."""
+    top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    """Nucleus: smallest set of tokens whose probability reaches this share."""
+    top_k: int = Field(default=40, ge=0)
+    """Keep the k likeliest tokens; 0 keeps all."""
+    max_completion_length: int = Field(default=32_768, ge=1)
+    """Most tokens of a completion, thinking included."""
+
+
+class BenchmarkConfig(Settings):
+    """`[[evaluation.benchmarks]]`: a published benchmark that the final model is measured on."""
 
     benchmark: str
-    """Name of the benchmark, e.g. `aime24`."""
-    samples: int = Field(default=1, ge=1)
-    """Completions per problem (the k of avg@k)."""
-    sampling: SamplingConfig = Field(default_factory=SamplingConfig)
-    """Sampling for this benchmark."""
-    published: float | None = None
-    """The figure QwQ-32B's authors report, in percent."""
+    """Its name, as `darkhorse eval --suites` takes it, e.g. `aime24`."""
+    samples: int = Field(default_factory=_published_samples, ge=1)
+    """Completions per problem (the k of avg@k); unset, 64 for AIME, 8 for LiveCodeBench and 1 for the others."""
+    limit: int | None = Field(default=None, ge=1)
+    """Most problems, from its categories in turn; all when unset."""
+    sampling: BenchmarkSampling = Field(default_factory=BenchmarkSampling)
+    """How it is sampled."""
 
 
 class EvaluationConfig(Settings):
@@ -27,8 +49,11 @@ class EvaluationConfig(Settings):
 
     tasks: list[SyntheticSource] = Field(default_factory=list)
     """Held-out synthetic suites."""
-    benchmarks: list[SuiteConfig] = Field(default_factory=list)
-    """Published benchmarks."""
+    benchmarks: list[BenchmarkConfig] = Field(default_factory=list)
+    """Published benchmarks that the final model is measured on, after the last stage."""
+    data: str | None = None
+    """Folder of the benchmarks' data, relative to the working folder; unset, the one that `DARKHORSE_DATA` names, else
+    the Hugging Face hub (extra `hub`)."""
     samples_per_suite: int = Field(default=200, ge=1)
     """Held-out prompts per suite."""
     base_samples_per_suite: int | None = Field(default=None, ge=1)
@@ -41,3 +66,12 @@ class EvaluationConfig(Settings):
     """Held-out prompts per suite decoded greedily, the first of those sampled; all of them when unset."""
     stages: list[str] | None = None
     """Stages to measure (`base` is the start); all when unset."""
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _each_once(cls, benchmarks: list[BenchmarkConfig]) -> list[BenchmarkConfig]:
+        names = [item.benchmark for item in benchmarks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' is listed {names.count(name)} times: give it once")
+        return benchmarks

@@ -12,6 +12,9 @@ from darkhorse.config.rollout import AgentConfig, EngineConfig
 from darkhorse.config.sandbox import SandboxConfig
 from darkhorse.config.stages import RLStage, StageConfig
 
+_RUN_FOLDER = ("base", "benchmarks", "evals", "model", "tensorboard")
+"""What a run's folder holds beside one folder a stage, and the name of the measurement before the first one."""
+
 
 class Recipe(Settings):
     """Model, ordered stages, evaluations, seed, and where it runs."""
@@ -30,6 +33,13 @@ class Recipe(Settings):
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     stage: dict[str, StageConfig] = Field(default_factory=dict)
     """Stages by name, in the order they run."""
+
+    @model_validator(mode="after")
+    def _stages_have_folders_of_their_own(self) -> Recipe:
+        for name in self.stage:
+            if name in _RUN_FOLDER:
+                raise ValueError(f"stage.{name}: a run's folder holds something else under '{name}': rename the stage")
+        return self
 
     @model_validator(mode="after")
     def _references_exist(self) -> Recipe:

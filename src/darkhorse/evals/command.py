@@ -65,11 +65,34 @@ def evaluate_checkpoint(model: str, options: EvaluationOptions) -> dict[str, Any
     plans = _plans(options)
     settings = {"name": model} if options.dtype is None else {"name": model, "dtype": options.dtype}
     recipe = Recipe(model=ModelConfig.model_validate(settings))
-    policy = load_policy(recipe.model)
+    name = options.name or short_name(model)
+    return evaluate_policy(recipe, resolve(model), plans, name, options.output, options.seed)
+
+
+def evaluate_policy(
+    recipe: Recipe, source: str, plans: Sequence[Plan], name: str, folder: Path, seed: int
+) -> dict[str, Any]:
+    """Measure a model of this machine on suites that are settled.
+
+    Args:
+        recipe: how to hold the model and what it works with.
+        source: its folder, `.gguf` file or hub id.
+        plans: the suites.
+        name: what tables call it.
+        folder: of the results.
+        seed: of the sampling.
+
+    Returns:
+        The results, as in `results.json`; `report.html` stands beside it.
+
+    Raises:
+        UserError: if the model does not exist, or the folder holds other results.
+    """
+    policy = load_policy(recipe.model, source)
     with open_workplace(recipe, policy) as place:
-        target = LocalTarget(place, options.name or short_name(model), resolve(model))
-        results = asyncio.run(measure(plans, target, place.context, options.output, options.seed))
-    return _written(plans, options.output, results)
+        target = LocalTarget(place, name, source, recipe.model.dtype)
+        results = asyncio.run(measure(plans, target, place.context, folder, seed))
+    return _written(folder, results)
 
 
 def evaluate_endpoint(model: str, server: EndpointOptions, options: EvaluationOptions) -> dict[str, Any]:
@@ -89,7 +112,7 @@ def evaluate_endpoint(model: str, server: EndpointOptions, options: EvaluationOp
     with ExitStack() as stack:
         context, tools = _verifiers(plans, stack)
         results = asyncio.run(run(context, tools))
-    return _written(plans, options.output, results)
+    return _written(options.output, results)
 
 
 def short_name(model: str) -> str:
@@ -125,6 +148,6 @@ def _verifiers(plans: Sequence[Plan], stack: ExitStack) -> tuple[Context, Mappin
     return Context(sandbox, limits), default_tools(sandbox, limits)
 
 
-def _written(plans: Sequence[Plan], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
-    write_page(folder, results, [plan.suite.name for plan in plans])
+def _written(folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+    write_page(folder, results)
     return results

@@ -11,7 +11,7 @@ from typing import Any
 
 from darkhorse.config.tasks import FileSource, HubSource, SourceConfig
 from darkhorse.errors import UserError
-from darkhorse.evals.data import default_folder, load
+from darkhorse.evals.data import load
 from darkhorse.evals.suites import PUBLISHED, find_suites
 from darkhorse.tasks.decontaminate import Hit, SuiteIndex, row_texts
 from darkhorse.tasks.sources import hub_rows, load_rows
@@ -52,19 +52,17 @@ def find_hits(index: SuiteIndex, rows: Iterable[Any]) -> Iterator[tuple[Any, lis
         yield row, index.find(number, row_texts(row))
 
 
-def warn_of_contamination(stage: str, sources: Sequence[SourceConfig]) -> list[Hit]:
+def warn_of_contamination(stage: str, sources: Sequence[SourceConfig], folder: Path | None) -> list[Hit]:
     """Warn on standard error if the files or data sets a stage trains on hold items of suites.
-
-    The suites' items are those in the folder that `DARKHORSE_DATA` names; without one nothing can be compared.
 
     Args:
         stage: named in the warning.
         sources: of the stage's tasks.
+        folder: of the suites' data; without one nothing can be compared.
 
     Returns:
         What was found.
     """
-    folder = default_folder()
     found = [source for source in sources if isinstance(source, FileSource | HubSource)]
     if folder is None or not folder.is_dir() or not found:
         return []

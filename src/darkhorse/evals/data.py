@@ -16,6 +16,7 @@ from darkhorse.errors import UserError
 from darkhorse.evals.suites.suite import HubSet, Parts, Row, Suite
 
 FOLDER_VARIABLE = "DARKHORSE_DATA"
+_GIVE = f"Give the folder that holds the data sets with --data, evaluation.data or {FOLDER_VARIABLE}."
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def load(suite: Suite, folder: Path | None) -> SuiteData:
 
 def _local(suite: Suite, folder: Path) -> SuiteData:
     if not folder.is_dir():
-        raise UserError(f"There is no folder '{folder}'.", "Give the folder that holds the data sets with --data.")
+        raise UserError(f"There is no folder '{folder}'.", _GIVE)
     for patterns in suite.files:
         found = [sorted(folder.glob(pattern)) for pattern in patterns]
         if all(found):
             return _read_files(folder, sorted({path for paths in found for path in paths}))
     wanted = " or ".join(" with ".join(patterns) for patterns in suite.files)
-    raise UserError(f"'{folder}' holds no data of '{suite.name}'.", f"It should hold {wanted}.")
+    raise UserError(f"'{folder}' holds no data of '{suite.name}'.", f"It should hold {wanted}. {_GIVE}")
 
 
 def _read_files(folder: Path, paths: list[Path]) -> SuiteData:
@@ -106,7 +107,7 @@ def _rows(content: bytes, path: Path) -> Iterator[Row]:
         whole = None  # JSON lines under another name
     try:
         if whole is None:
-            yield from (json.loads(line) for line in text.splitlines() if line.strip())
+            yield from (json.loads(line) for line in text.split("\n") if line.strip())
         elif isinstance(whole, dict):
             yield from whole.get("examples", [whole])
         else:
@@ -146,7 +147,7 @@ def _hub_file(source: HubSet, name: str) -> Iterator[Row]:
     except Exception as error:  # the hub and its network raise every kind of error
         raise UserError(
             f"Cannot load '{name}' of the hub data set '{source.name}': {type(error).__name__}: {error}",
-            "Check the network, or give a folder that holds the data with --data.",
+            f"Check the network. {_GIVE}",
         ) from error
     return _rows(content, Path(name))
 

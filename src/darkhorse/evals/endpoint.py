@@ -12,17 +12,21 @@ from typing import Any
 
 import httpx
 
+from darkhorse.agent.tools import Tool, close_tools, for_episode
 from darkhorse.chat.reasoning import THINK_CLOSE, split_reasoning
-from darkhorse.chat.tool_calls import MalformedCall, format_tool_call, parse_tool_calls
+from darkhorse.chat.tool_calls import MalformedCall, ToolCall, format_tool_call, parse_tool_calls
+from darkhorse.config.rollout import AgentConfig
 from darkhorse.errors import UserError
-from darkhorse.evals.targets import Episode, Reply, Unanswered
+from darkhorse.evals.targets import Episode, Refused, Reply, Unanswered
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message, ToolSchema
 
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+_NOT_THIS_ONE = (400, 413, 422)
 _LONGEST_PAUSE_S = 60.0
-_TOOL_TURNS = 4
+_AGENT = AgentConfig()
+"""Limits of conversations with tools, as a checkpoint of this machine has them."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,16 @@ class Endpoint:
         model: its name on the server.
         options: how to reach it.
         tools: tools that this process executes for the model, by name.
+
+    Raises:
+        UserError: if the address is none of HTTP.
     """
 
-    def __init__(self, model: str, options: EndpointOptions, tools: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, model: str, options: EndpointOptions, tools: Mapping[str, Tool] | None = None) -> None:
+        if not _is_http(options.base_url):
+            raise UserError(
+                f"--base-url '{options.base_url}' is no address of HTTP.", "Give one such as http://localhost:8000/v1."
+            )
         self.name = model
         self._options = options
         self._tools = tools or {}
@@ -99,30 +110,34 @@ class Endpoint:
 
     async def run(self, task: Task, sampling: SamplingParams) -> Episode:
         """See `Target.run`."""
-        works = bool(task.tools) and all(schema["function"]["name"] in self._tools for schema in task.tools)
+        shown = [schema["function"]["name"] for schema in task.tools]
+        executable = bool(shown) and all(name in self._tools for name in shown)
+        tools = for_episode({name: self._tools[name] for name in shown} if executable else {})
+        try:
+            return await self._converse(task, sampling, tools)
+        finally:
+            await close_tools(tools.values())
+
+    async def _converse(self, task: Task, sampling: SamplingParams, tools: Mapping[str, Tool]) -> Episode:
         messages, turns = list(task.prompt), list[Message]()
         tokens = prompt_tokens = 0
-        for turn in range(_TOOL_TURNS):
+        failure: str | None = None
+        for turn in range(_AGENT.max_turns):
             reply = await self.ask(messages, task.tools, sampling)
             tokens, prompt_tokens = tokens + reply.tokens, prompt_tokens + reply.prompt_tokens
             turns.append({"role": "assistant", "content": reply.text})
-            calls = parse_tool_calls(reply.answer) if works and reply.finish_reason == "stop" else []
-            if not calls or turn == _TOOL_TURNS - 1:
+            calls = parse_tool_calls(reply.answer) if tools and reply.finish_reason == "stop" else []
+            if not calls or turn == _AGENT.max_turns - 1:
                 break
-            results: list[Message] = []
-            for call in calls:
-                if isinstance(call, MalformedCall):
-                    content = f"Error: the call could not be read: {call.error}"
-                elif call.name not in self._tools:
-                    content = f"Error: there is no tool '{call.name}'."
-                else:
-                    content = await self._tools[call.name](call.arguments)
-                results.append({"role": "tool", "content": content})
+            try:
+                results: list[Message] = [{"role": "tool", "content": await _result(tools, call)} for call in calls]
+            except Exception as error:  # tools do not raise for what the model did: see `Tool`
+                failure = f"a tool failed: {type(error).__name__}: {error}"
+                break
             turns += results
             messages += [{"role": "assistant", "content": reply.answer}, *results]
-        cut = reply.finish_reason == "length"
-        response = split_reasoning(reply.text, tuple(turns), cut)
-        return Episode(response, tokens, prompt_tokens, reply.finish_reason)
+        response = split_reasoning(reply.text, tuple(turns), reply.finish_reason == "length")
+        return Episode(response, tokens, prompt_tokens, reply.finish_reason, failure)
 
     async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
         problem = ""
@@ -137,7 +152,7 @@ class Endpoint:
                     raise self._refused(answer)
                 problem = f"status {answer.status_code}: {_message(answer)}"
                 pause = max(pause, _retry_after(answer))
-            except (httpx.TransportError, json.JSONDecodeError) as error:
+            except (httpx.RequestError, ValueError) as error:
                 problem = f"{type(error).__name__}: {error}"
             if attempt < self._options.retries:
                 await asyncio.sleep(pause)
@@ -149,8 +164,12 @@ class Endpoint:
             401: "Set the API key in OPENAI_API_KEY.",
             403: "Set the API key in OPENAI_API_KEY.",
             404: "Check --base-url (it ends in /v1) and the model's name.",
-        }.get(answer.status_code, "If it knows no top_k or min_p, set --top-k 0 and --min-p 0.")
-        return UserError(f"{what}: {_message(answer)}", remedy)
+        }.get(
+            answer.status_code,
+            "If it knows no top_k or min_p, set --top-k 0 and --min-p 0; if its context is short, lower --max-tokens.",
+        )
+        kind = Refused if answer.status_code in _NOT_THIS_ONE else UserError
+        return kind(f"{what}: {_message(answer)}", remedy)
 
 
 class _Pace:
@@ -169,11 +188,37 @@ class _Pace:
         await asyncio.sleep(start - now)
 
 
+def _is_http(address: str) -> bool:
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
+
+
+async def _result(tools: Mapping[str, Tool], call: ToolCall | MalformedCall) -> str:
+    """What a call comes to, cut as in episodes of this machine."""
+    if isinstance(call, MalformedCall):
+        return f"Error: the call could not be read: {call.error}"
+    if call.name not in tools:
+        return f"Error: there is no tool '{call.name}'. Known: {', '.join(sorted(tools))}"
+    text = await asyncio.wait_for(tools[call.name](call.arguments), _AGENT.tool_timeout_s)
+    most = _AGENT.max_tool_output
+    return text if len(text) <= most else text[:most] + " [cut]"
+
+
 def _object(answer: httpx.Response) -> dict[str, Any]:
+    """The body of an answer.
+
+    Raises:
+        ValueError: if it is no JSON, or holds no message.
+    """
     value = answer.json()
-    if not isinstance(value, dict) or not value.get("choices"):
-        raise json.JSONDecodeError("no choices in the answer", answer.text[:200], 0)
-    return value
+    choices = value.get("choices") if isinstance(value, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict) or not isinstance(first.get("message"), dict):
+        raise ValueError(f"no message in the answer: {answer.text[:200]}")
+    return dict(value)
 
 
 def _message(answer: httpx.Response) -> str:
@@ -194,9 +239,9 @@ def _retry_after(answer: httpx.Response) -> float:
 def _reply(answer: dict[str, Any]) -> Reply:
     """The reply, with reasoning that a server sends apart put back where the model wrote it."""
     choice = answer["choices"][0]
-    message = choice.get("message") or {}
-    content = message.get("content") or ""
-    thinking = message.get("reasoning_content") or message.get("reasoning") or ""
+    message = choice["message"]
+    content = _text(message.get("content"))
+    thinking = _text(message.get("reasoning_content") or message.get("reasoning"))
     blocks = [_call_text(call) for call in message.get("tool_calls") or []]
     answered = "\n".join([content, *blocks] if content else blocks)
     cut = choice.get("finish_reason") == "length"
@@ -205,6 +250,13 @@ def _reply(answer: dict[str, Any]) -> Reply:
     usage = answer.get("usage") or {}
     read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
     return Reply(text, int(written or 0), int(read or 0), "length" if cut else "stop")
+
+
+def _text(content: Any) -> str:
+    """Text, or the text of OpenAI's content parts; nothing where there is none."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
 
 
 def _call_text(call: dict[str, Any]) -> str:

@@ -13,10 +13,10 @@ from darkhorse.evals.statistics import (
     majority_at_k,
     paired_difference,
     pass_at_k,
-    student_t_quantile,
     wilson_interval,
 )
 from darkhorse.evals.suites.suite import Suite
+from darkhorse.evals.votes import VOTING
 
 Row = Mapping[str, Any]
 
@@ -101,7 +101,7 @@ def _estimate(rows: Sequence[Row]) -> dict[str, float | int | None]:
     if len(set(problems)) == len(rows) and all(score in (0.0, 1.0) for score in scores):
         low, high = wilson_interval(round(sum(scores)), len(scores))
         return {"mean": found.mean, "low": low, "high": high, "n": len(rows)}
-    if found.standard_error == 0.0 and scores[0] in (0.0, 1.0):  # all alike: the problems themselves are the sample
+    if len(set(scores)) == 1 and scores[0] in (0.0, 1.0):  # all alike: the problems themselves are the sample
         low, high = wilson_interval(round(scores[0]) * found.clusters, found.clusters)
         return {"mean": found.mean, "low": low, "high": high, "n": len(rows)}
     known = math.isfinite(found.low)
@@ -110,20 +110,24 @@ def _estimate(rows: Sequence[Row]) -> dict[str, float | int | None]:
 
 
 def _weighted(suite: Suite, rows: Sequence[Row]) -> tuple[float, float | None, float | None]:
-    """The weighted mean of categories, and the interval that their own standard errors give it."""
+    """The weighted mean of categories, and the interval that their own intervals give it; None if one has none.
+
+    With category means m_i in [l_i, u_i] and weights w_i: low = m - sqrt(sum (w_i (m_i - l_i))^2), and high alike.
+    Source: Zou and Donner (2008), "Construction of confidence limits about effect measures", Statistics in Medicine 27.
+    """
     assert suite.weights is not None
     parts = _by(rows, "category")
     weights = suite.weights(parts)
-    mean, variance, degrees = 0.0, 0.0, 0
+    mean, below, above = 0.0, 0.0, 0.0
     for name, part in parts.items():
-        found = clustered_mean([float(row["score"]) for row in part], [row["task_id"] for row in part])
-        mean += weights[name] * found.mean
-        variance += (weights[name] * found.standard_error) ** 2
-        degrees += found.clusters - 1
-    if not math.isfinite(variance) or degrees < 1:
+        found = _estimate(part)
+        assert found["mean"] is not None
+        mean += weights[name] * found["mean"]
+        below += math.inf if found["low"] is None else (weights[name] * (found["mean"] - found["low"])) ** 2
+        above += math.inf if found["high"] is None else (weights[name] * (found["high"] - found["mean"])) ** 2
+    if not math.isfinite(below + above):
         return mean, None, None
-    margin = student_t_quantile(0.975, degrees) * math.sqrt(variance)
-    return mean, max(0.0, mean - margin), min(1.0, mean + margin)
+    return mean, max(0.0, mean - math.sqrt(below)), min(1.0, mean + math.sqrt(above))
 
 
 def _passes(rows: Sequence[Row], samples: int) -> dict[str, float]:
@@ -138,7 +142,7 @@ def _passes(rows: Sequence[Row], samples: int) -> dict[str, float]:
 
 
 def _majorities(rows: Sequence[Row], samples: int) -> dict[str, float]:
-    parts = [part for part in _by(rows, "task_id").values() if any(row["vote"] is not None for row in part)]
+    parts = [part for part in _by(rows, "task_id").values() if part[0]["verifier"] in VOTING]
     found = {}
     for k in _counts(samples)[1:]:
         values = [

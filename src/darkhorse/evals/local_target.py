@@ -25,7 +25,7 @@ _EDGE = 1 << 20
 
 
 class SharedEngine:
-    """One engine for many callers: what they ask for at the same time is decoded together.
+    """One engine for many callers: they append to one sequence of requests, and join between decoding steps.
 
     Args:
         engine: does the work.
@@ -111,19 +111,21 @@ class LocalTarget:
         place: its engine, tools and limits.
         name: what tables call it.
         source: its folder, for its fingerprint.
+        dtype: of its numbers.
     """
 
     at_once = 100_000  # the engine itself decides how many it decodes
 
-    def __init__(self, place: Workplace, name: str, source: str) -> None:
+    def __init__(self, place: Workplace, name: str, source: str, dtype: str) -> None:
         self.name = name
         self._place = place
         self._engine = SharedEngine(place.engine)
-        self._source = source
+        self._source, self._dtype = source, dtype
 
     def facts(self) -> Mapping[str, Any]:
-        """Name and fingerprint of the checkpoint."""
-        return {"kind": "local", "model": self.name, "fingerprint": fingerprint(Path(self._source))}
+        """Name, number type and fingerprint of the checkpoint."""
+        found = fingerprint(Path(self._source))
+        return {"kind": "local", "model": self.name, "dtype": self._dtype, "fingerprint": found}
 
     async def ask(self, messages: Sequence[Message], tools: Sequence[ToolSchema], sampling: SamplingParams) -> Reply:
         """See `Target.ask`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -68,10 +69,15 @@ def plan(suite: Suite, folder: Path | None, limit: int | None, changes: Mapping[
         UserError: if its data cannot be had.
     """
     data = load(suite, folder if suite.files else None)
-    tasks = take(suite.tasks(data.parts), limit)
-    if not tasks:
-        raise UserError(f"The data of '{suite.name}' hold no problem.", "Check the folder given with --data.")
-    given = {name: value for name, value in changes.items() if value is not None}
+    found = suite.tasks(data.parts)
+    if not found:
+        raise UserError(f"The data of '{suite.name}' hold no problem.", f"Check {data.origin}.")
+    (name, times), *_ = Counter(task.id for task in found).most_common(1)
+    if times > 1:  # samples are told apart by their problem's name
+        raise UserError(f"The data of '{suite.name}' hold {times} problems called '{name}'.", f"Check {data.origin}.")
+    tasks = take(found, limit)
+    usual = asdict(suite.protocol)
+    given = {name: value for name, value in changes.items() if value is not None and value != usual[name]}
     source = suite.protocol.source + (f"; changed: {', '.join(sorted(given))}" if given else "")
     return Plan(suite, replace(suite.protocol, **given, source=source), data, tasks)
 
@@ -97,8 +103,9 @@ async def measure(plans: Sequence[Plan], target: Target, context: Context, folde
 
 
 def results_of(plans: Sequence[Plan], folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The results of the samples that a folder holds."""
-    suites: dict[str, Any] = {}
+    """The results of the samples that a folder holds; suites measured before and not asked for now keep theirs."""
+    path = folder / RESULTS
+    suites: dict[str, Any] = json.loads(path.read_text())["suites"] if path.exists() else {}
     for item in plans:
         log = SampleLog(folder / "samples" / f"{item.suite.name}.jsonl")
         rows = log.of(item.tasks, item.protocol.samples)
@@ -122,9 +129,11 @@ def _claim(folder: Path, plans: Sequence[Plan], target: Target, seed: int) -> di
         "suites": {plan.suite.name: _fixed(plan) for plan in plans},
     }
     held: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"suites": {}}
-    for name in ("target", "seed"):
-        if name in held and held[name] != wanted[name]:
-            raise _other(folder, f"another {'model' if name == 'target' else name}")
+    if "seed" in held and held["seed"] != seed:
+        raise _other(folder, f"another seed, {held['seed']}")
+    if "target" in held and held["target"] != wanted["target"]:
+        differs = [name for name, value in wanted["target"].items() if held["target"].get(name) != value]
+        raise _other(folder, f"another model (other {', '.join(differs)})")
     for name, fixed in wanted["suites"].items():
         if name in held["suites"] and held["suites"][name] != fixed:
             raise _other(folder, f"'{name}' with another protocol or other data")

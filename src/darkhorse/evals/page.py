@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ _SHORTEST = 300
 _TEXTS = 3  # prompt, answer and truth
 
 
-def write_page(folder: Path, results: Mapping[str, Any], suites: Sequence[str]) -> Path:
+def write_page(folder: Path, results: Mapping[str, Any]) -> Path:
     """Write the report into the folder of an evaluation.
 
     Every sample is in it; where there are many, long texts lose their middle so that a browser can still open it.
@@ -21,7 +21,6 @@ def write_page(folder: Path, results: Mapping[str, Any], suites: Sequence[str]) 
     Args:
         folder: that holds `samples/`.
         results: as in `results.json`.
-        suites: whose samples to show.
 
     Returns:
         The path of the page.
@@ -30,7 +29,7 @@ def write_page(folder: Path, results: Mapping[str, Any], suites: Sequence[str]) 
         UserError: if the disk is full.
     """
     model = str(results["target"]["model"])
-    files = [folder / "samples" / f"{suite}.jsonl" for suite in suites]
+    files = [folder / "samples" / f"{suite}.jsonl" for suite in results["suites"]]
     count = sum(_lines(path) for path in files)
     longest = max(_SHORTEST, min(MAX_CHARACTERS, _PAGE_CHARACTERS // (_TEXTS * max(1, count))))
     notes: list[str] = []

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _BESIDE = ("QwQ-32B", "DeepSeek-R1", "o1-mini")
+
+
+def print_results(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the results, and the published figures beside them.
+
+    Args:
+        results: as in `results.json`.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    console.print(results_table(results))
+    if (beside := published_table(results)) is not None:
+        console.print(beside)
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
@@ -17,7 +32,7 @@ def results_table(results: Mapping[str, Any]) -> Table:
     Args:
         results: as in `results.json`.
     """
-    table = Table(title=str(results["target"]["model"]), title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table = Table(title=escape(str(results["target"]["model"])), title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("suite", no_wrap=True)
     for name in ("score", "95 %", "n×k", "pass@k", "maj@k", "cut", "none", "tokens"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -34,7 +49,7 @@ def published_table(results: Mapping[str, Any]) -> Table | None:
     beside = [model for model in _BESIDE if any(_published(suite, model) is not None for suite in suites)]
     table = Table(title="beside published figures (sources in the report)", title_justify="left")
     table.add_column("suite", no_wrap=True)
-    for name in (str(results["target"]["model"]), *beside):
+    for name in (escape(str(results["target"]["model"])), *beside):
         table.add_column(name, justify="right")
     for suite in suites:
         figures = [_number(_published(suite, model)) for model in beside]
@@ -49,7 +64,7 @@ def comparison_table(compared: Mapping[str, Any], name: str) -> Table:
         compared: by suite, as from `figures.compare`.
         name: of the other evaluation.
     """
-    table = Table(title=f"difference to {name}, paired by problem", title_justify="left")
+    table = Table(title=f"difference to {escape(name)}, paired by problem", title_justify="left")
     for column in ("suite", "difference", "95 % interval", "p", "problems"):
         table.add_column(column, justify="left" if column == "suite" else "right")
     for suite, found in compared.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from darkhorse.chat.reasoning import Response, split_reasoning
+from darkhorse.errors import UserError
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.rollout.trajectory import FinishReason
 from darkhorse.tasks.task import Task
@@ -78,13 +79,17 @@ class Target(Protocol):
 
         Raises:
             Unanswered: if there is no answer to be had just now.
-            UserError: if there never will be.
+            UserError: if there never will be; `Refused` if it is this request that there is none to.
         """
         ...
 
     async def run(self, task: Task, sampling: SamplingParams) -> Episode:
         """Work on a task to its end, with its tools where they can be executed; raises as `ask` does."""
         ...
+
+
+class Refused(UserError):
+    """A request that the model's server does not take, such as one longer than its context."""
 
 
 class Unanswered(Exception):

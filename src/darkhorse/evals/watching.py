@@ -13,10 +13,10 @@ from darkhorse.config.stages import WatchConfig
 from darkhorse.config.tasks import SyntheticSource
 from darkhorse.errors import UserError
 from darkhorse.evals.summary import suite_figures
+from darkhorse.observe.measured import Measured
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.build import held_out
 from darkhorse.tasks.task import Task, normalise_prompt
-from darkhorse.training.watch import Measured
 
 
 def watching(

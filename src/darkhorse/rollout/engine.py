@@ -115,7 +115,8 @@ class Engine(Protocol):
     def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
         """Continue every request; completions arrive in the order they finish.
 
-        Requests that the caller appends to the sequence while it takes completions are continued too.
+        Requests appended to the sequence meanwhile are continued too: they join between decoding steps, so whoever
+        shares an engine has but to append. What is appended once all have ended may be left.
         """
         ...
 

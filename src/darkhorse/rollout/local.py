@@ -12,6 +12,7 @@ from darkhorse.policy.blocked_linears import BlockedLinears
 from darkhorse.policy.device import memory_bytes
 from darkhorse.policy.loading import Policy
 from darkhorse.policy.threads import most_lanes
+from darkhorse.rollout.arrivals import Arrivals
 from darkhorse.rollout.engine import Inbox, Request
 from darkhorse.rollout.lane import Lane, reading_order
 from darkhorse.rollout.side_by_side import Decode, run_side_by_side
@@ -63,18 +64,19 @@ class LocalEngine:
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Completion]:
         """See `Engine.generate`. Other coroutines run between decoding steps; a request appended while a completion is
-        out goes to the lane that completion came from, so that what is decoded together does not depend on timing.
+        out goes to the lane that completion came from.
         """
         lanes = self._lanes_for(requests)
-        inboxes = _share_out(requests, len(lanes))
-        taken = len(requests)
+        inboxes, arrivals = _share_out(requests, len(lanes)), Arrivals(requests)
         with BlockedLinears(self.policy.model).active():
-            running = _run_alone(lanes[0], inboxes[0]) if len(lanes) == 1 else run_side_by_side(lanes, inboxes)
+            if len(lanes) == 1:
+                running = _run_alone(lanes[0], inboxes[0], arrivals)
+            else:
+                running = run_side_by_side(lanes, inboxes, arrivals)
             async with aclosing(running):
                 async for number, completion in running:
-                    yield completion
-                    inboxes[number] += enumerate(requests[taken:], taken)
-                    taken = len(requests)
+                    with arrivals.reserved_for(inboxes[number]):
+                        yield completion
 
     def _lanes_for(self, requests: Sequence[Request]) -> list[Decode]:
         """Lanes that share the places and the memory, each with enough sequences to be worth it."""
@@ -84,13 +86,14 @@ class LocalEngine:
         return [partial(lane.run, max_sequences=sequences, cache_bytes=memory) for lane in self._lanes[:count]]
 
 
-async def _run_alone(decode: Decode, inbox: Inbox) -> AsyncGenerator[tuple[int, Completion]]:
+async def _run_alone(decode: Decode, inbox: Inbox, arrivals: Arrivals) -> AsyncGenerator[tuple[int, Completion]]:
     for completion in decode(inbox):
         if completion is not None:
             yield 0, completion
         else:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
+            inbox += arrivals.between_steps()
 
 
 def _share_out(requests: Sequence[Request], lanes: int) -> list[Inbox]:

@@ -8,19 +8,23 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from darkhorse.policy.threads import divided_threads
+from darkhorse.rollout.arrivals import Arrivals
 from darkhorse.rollout.engine import Inbox
 from darkhorse.rollout.trajectory import Completion
 
 Decode: TypeAlias = Callable[[Inbox], Iterator[Completion | None]]
 
 
-async def run_side_by_side(lanes: Sequence[Decode], inboxes: Sequence[Inbox]) -> AsyncGenerator[tuple[int, Completion]]:
+async def run_side_by_side(
+    lanes: Sequence[Decode], inboxes: Sequence[Inbox], arrivals: Arrivals
+) -> AsyncGenerator[tuple[int, Completion]]:
     """Run lanes beside each other, each in a thread with its share of the processor's.
 
     Args:
         lanes: what each does with its inbox; None says that it has only taken a step.
         inboxes: one for each lane. A lane waits until its completion has been dealt with, so what the caller puts into
             its inbox meanwhile is always found.
+        arrivals: what else there is, taken by the lane that asks first.
 
     Returns:
         Completions as they finish, each with the number of its lane. What fails in a lane is raised.
@@ -40,6 +44,8 @@ async def run_side_by_side(lanes: Sequence[Decode], inboxes: Sequence[Inbox]) ->
                 if completion is not None:
                     tell(completion)
                     go_on[number].acquire()
+                else:
+                    inboxes[number] += arrivals.between_steps()
                 if stopping.is_set():
                     break
             tell(None)

@@ -6,20 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Measured:
-    """A measurement on held-out prompts.
-
-    Attributes:
-        means: of each watched suite.
-        lows: lower ends of their 95 % intervals.
-        improved: mean over the suites the stage is to improve; None when it names none.
-    """
-
-    means: Mapping[str, float]
-    lows: Mapping[str, float]
-    improved: float | None = None
+from darkhorse.observe.measured import Measured
 
 
 @dataclass

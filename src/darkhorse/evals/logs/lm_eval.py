@@ -68,11 +68,18 @@ def _document(number: int, name: str, rows: list[Row]) -> Row:
 
 
 def imported(path: Path) -> Iterator[Row]:
-    """Rows of a `samples_*.jsonl`: ours, or the harness's, whose metric then counts for every sample of a document."""
+    """Rows of a `samples_*.jsonl`: ours, or the harness's, whose metric then counts for every sample of a document.
+
+    Where a task has several filters, the harness writes every document once for each: the first filter's count.
+    """
     suite = path.stem.removeprefix("samples_").removesuffix("_darkhorse")
     if "_20" in suite:  # the harness ends the name with a date
         suite = suite.partition("_20")[0]
+    chosen: Any = None
     for document in jsonl.read(path):
+        chosen = chosen or document.get("filter")
+        if document.get("filter") != chosen:
+            continue
         held = document["doc"] if isinstance(document["doc"], dict) else {}
         texts = [text for group in document["resps"] for text in (group if isinstance(group, list) else [group])]
         metric = document.get("metrics", [METRIC])[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from darkhorse.config.evals import EvaluationConfig
 from darkhorse.errors import UserError, did_you_mean
 from darkhorse.evals.suites.aime24 import AIME24
 from darkhorse.evals.suites.aime25 import AIME25
@@ -44,6 +45,20 @@ PUBLISHED: dict[str, Suite] = {
         ZEBRALOGIC,
     )
 }
+
+
+def check_benchmarks(config: EvaluationConfig) -> None:
+    """Check that a recipe's benchmarks exist; reads no data.
+
+    Raises:
+        UserError: if one does not.
+    """
+    for number, item in enumerate(config.benchmarks):
+        if item.benchmark not in PUBLISHED:
+            raise UserError(
+                f"evaluation.benchmarks.{number}.benchmark = '{item.benchmark}' is no published benchmark.",
+                did_you_mean(item.benchmark, PUBLISHED),
+            )
 
 
 def find_suites(names: Iterable[str], limit: int | None = None) -> list[Suite]:

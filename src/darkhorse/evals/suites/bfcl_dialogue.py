@@ -7,7 +7,7 @@ from typing import Any
 
 from darkhorse.chat.reasoning import Response
 from darkhorse.chat.tool_calls import ToolCall, parse_tool_calls
-from darkhorse.evals.targets import Episode, Target
+from darkhorse.evals.targets import Episode, Refused, Target
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.rollout.trajectory import FinishReason
 from darkhorse.tasks.task import Task
@@ -27,7 +27,8 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
     """Have the whole conversation of a task; `extra["turns"]` holds the calls of each turn.
 
     Raises:
-        Unanswered: as `Target.ask`.
+        Unanswered, UserError: as `Target.ask`. A conversation that has outgrown the model's context is lost, as on the
+            leaderboard.
     """
     truth = task.truth
     messages: list[Message] = []
@@ -45,7 +46,13 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
         said += asked if number else []
         turns.append([])
         for _ in range(MAX_STEPS + 1):
-            reply = await target.ask(messages, tools, replace(sampling, seed=sampling.seed + step))
+            try:
+                reply = await target.ask(messages, tools, replace(sampling, seed=sampling.seed + step))
+            except Refused as error:
+                if step == 0:  # no conversation will be had with these settings
+                    raise
+                problem = f"The conversation cannot go on: {error.message}"
+                break
             step += 1
             tokens, prompt_tokens = tokens + reply.tokens, prompt_tokens + reply.prompt_tokens
             answer, finish = reply.answer, reply.finish_reason
@@ -58,6 +65,9 @@ async def converse(task: Task, target: Target, sampling: SamplingParams) -> Epis
             try:
                 played = await _POOL.submit({**_scene(task), "turns": turns})
             except WorkerError as error:
+                if not _endless(error):
+                    failure = f"A tool could not run: {error}."
+                    return Episode(_response(answer, said), tokens, prompt_tokens, finish, failure)
                 problem = f"A tool came to no end: {error}."
                 break
             if "missing" in played:
@@ -87,6 +97,11 @@ async def judge_states(task: Task, episode: Episode) -> Verdict:
     if "missing" in compared:
         return Abstained(f"bfcl-eval is not installed: {compared['missing']}.")
     return Scored(float(compared["score"]), compared["reason"])
+
+
+def _endless(error: WorkerError) -> bool:
+    """Whether a call kept its tool busy to the limit; anything else is the machine's fault, not the model's."""
+    return isinstance(error, WorkerTimeout) and (error.cpu_s is None or error.cpu_s >= _TIMEOUT_S / 2)
 
 
 def _scene(task: Task) -> dict[str, Any]:
