@@ -90,7 +90,8 @@ def evaluate_policy(
     """
     policy = load_policy(recipe.model, source)
     with open_workplace(recipe, policy) as place:
-        target = LocalTarget(place, name, source, recipe.model.dtype)
+        window = getattr(policy.model.config, "max_position_embeddings", None)
+        target = LocalTarget(place, name, source, recipe.model.dtype, window)
         results = asyncio.run(measure(plans, target, place.context, folder, seed))
     return _written(folder, results)
 

@@ -112,12 +112,15 @@ class LocalTarget:
         name: what tables call it.
         source: its folder, for its fingerprint.
         dtype: of its numbers.
+        window: most tokens that the model was made for, prompt included; an answer that reaches it is cut off. None is
+            no limit.
     """
 
     at_once = 100_000  # the engine itself decides how many it decodes
 
-    def __init__(self, place: Workplace, name: str, source: str, dtype: str) -> None:
+    def __init__(self, place: Workplace, name: str, source: str, dtype: str, window: int | None = None) -> None:
         self.name = name
+        self._window = window
         self._place = place
         self._engine = SharedEngine(place.engine)
         self._source, self._dtype = source, dtype
@@ -141,6 +144,9 @@ class LocalTarget:
     async def _episode(self, task: Task, sampling: SamplingParams, tools_work: bool) -> Episode:
         place = self._place
         tools = place.tools if tools_work else {}
+        if self._window is not None:
+            room = self._window - len(place.renderer.prompt(task.prompt, task.tools))
+            sampling = replace(sampling, max_tokens=max(1, min(sampling.max_tokens, room)))
         ((trajectory,),) = await run_episodes(
             self._engine, place.renderer, [task], 1, [sampling], [sampling.seed], tools, place.agent
         )
