@@ -101,13 +101,16 @@ class StageProgress:
 
 
 def print_summary(summary: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print a run's summary: a row per suite, a column per evaluated stage, accuracy with its 95 % interval.
+    """Print a run's summary: a row per suite, a column per evaluated stage, accuracy with its 95 % interval. Nothing
+    where no suite was measured.
 
     Args:
         summary: the content of `summary.json`; accuracies are fractions in [0, 1].
         console: where to print; standard output by default.
     """
     stages = {name: suites for name, suites in summary.get("stages", {}).items() if suites}
+    if not stages:
+        return
     table = Table(title="Accuracy in % at temperature 1, with its 95 % interval")
     table.add_column("suite", style="bold")
     for name in stages:
