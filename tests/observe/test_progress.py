@@ -59,7 +59,7 @@ def test_the_summary_has_a_row_per_suite_and_a_column_per_evaluated_stage() -> N
     assert re.search(r"mbpp\s+│\s+- │", text)
 
 
-def test_an_empty_summary_prints() -> None:
+def test_a_summary_without_suites_prints_nothing() -> None:
     output = io.StringIO()
     print_summary({"stages": {"cold_start": {}}}, Console(file=output))
     assert output.getvalue() == ""
