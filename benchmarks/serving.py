@@ -87,7 +87,7 @@ def start(name: str, folder: str, dtype: str = "bfloat16") -> Server:
     elif name == "vllm":
         python = environment("vllm", [VLLM], UNWANTED)
         command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--port", port]
-        command += ["--host", "127.0.0.1", "--served-model-name", model, "--max-model-len", "2048"]
+        command += ["--host", "127.0.0.1", "--served-model-name", model, "--max-model-len", "8192"]
         command += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
         command += ["--dtype", dtype, "--kv-cache-memory-bytes", str(4 << 30)]  # otherwise nearly all memory
     else:
