@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,9 @@ CODE = "import sys; from darkhorse.cli import main; sys.exit(main())"
 
 
 def evaluate(folder: str, server: Server | None, output: Path, options: argparse.Namespace) -> dict[Any, Any]:
-    """Samples by problem; what the output folder holds already is not asked again."""
+    """Samples by problem; only of the checkpoint itself what the output folder holds already is not asked again."""
+    if server:
+        shutil.rmtree(output, ignore_errors=True)  # of a server on another port
     command = [sys.executable, "-c", CODE, "eval", server.model if server else folder, "--output", str(output)]
     command += ["--suites", ",".join(options.suites), "--data", str(options.data), "--limit", str(options.limit)]
     command += ["--samples", "1", "--temperature", "0", "--max-tokens", str(options.max_tokens)]
