@@ -20,6 +20,11 @@ class UserError(Exception):
         super().__init__(f"{message} {remedy}".strip())
 
 
+def described(error: BaseException) -> str:
+    """An error in a line: its kind and what it says."""
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A sentence naming the closest known word, or all of them when none is close; empty when none is known."""
     names = sorted(known)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from darkhorse.agent.environments.base import Environment, Setting, environment_builder
-from darkhorse.agent.tools import ToolUnavailable
+from darkhorse.agent.tools.calling import ToolFailed, call_tool
 from darkhorse.chat.reasoning import THINK_CLOSE, Response, split_reasoning
 from darkhorse.chat.renderer import Renderer
 from darkhorse.chat.tool_calls import MalformedCall, ToolCall, parse_tool_calls
 from darkhorse.config.rollout import AgentConfig
+from darkhorse.errors import described
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.rollout.trajectory import Completion, Trajectory
-from darkhorse.sandbox.client import SandboxUnavailable
 from darkhorse.tasks.task import Task
 from darkhorse.types import Message
 
@@ -113,7 +113,7 @@ class Episode:
             try:
                 await asyncio.wait_for(environment.close(), self._config.tool_timeout_s)
             except Exception as error:
-                self._failed(f"the environment could not be closed: {_described(error)}")
+                self._failed(f"the environment could not be closed: {described(error)}")
 
     async def _answer(self, response: Response) -> tuple[list[Message], float]:
         """What tools, or the user, say to a turn, and the share of calls that succeeded; nothing ends the episode."""
@@ -132,7 +132,7 @@ class Episode:
                 return [], 0.0
             reply = await asyncio.wait_for(environment.reply(response), self._config.tool_timeout_s)
         except Exception as error:
-            self._failed(f"the environment failed: {_described(error)}")
+            self._failed(f"the environment failed: {described(error)}")
             return [], 0.0
         if reply is None:
             return [], 0.0
@@ -144,23 +144,11 @@ class Episode:
         return results + [f"Error: only {most} calls of a turn are carried out."] * len(calls[most:])
 
     async def _result(self, environment: Environment, call: ToolCall | MalformedCall) -> str:
-        if isinstance(call, MalformedCall):
-            return f"Error: the call could not be read: {call.error}"
-        if call.name not in environment.tools:
-            return f"Error: there is no tool '{call.name}'. Known: {', '.join(sorted(environment.tools))}"
         try:
-            text = await asyncio.wait_for(environment.tools[call.name](call.arguments), self._config.tool_timeout_s)
-        except (SandboxUnavailable, ToolUnavailable) as error:
-            self._failed(f"a tool could not run: {call.name}: {error}")
+            return await call_tool(environment.tools, call, self._config)
+        except ToolFailed as error:
+            self._failed(str(error))
             return _UNAVAILABLE
-        except TimeoutError:
-            self._failed(f"a tool could not run: {call.name} took longer than {self._config.tool_timeout_s:g} s")
-            return _UNAVAILABLE
-        except Exception as error:
-            self._failed(f"a tool failed: {call.name}: {_described(error)}")
-            return _UNAVAILABLE
-        limit = self._config.max_tool_output
-        return text if len(text) <= limit else text[:limit] + " [cut]"
 
     def _open(self) -> Environment:
         if self._environment is None:
@@ -173,7 +161,7 @@ class Episode:
             try:
                 state = self._open().state()  # a world that nothing happened in has a state too
             except Exception as error:
-                self._failed(f"the environment failed: {_described(error)}")
+                self._failed(f"the environment failed: {described(error)}")
         self.trajectory.response = replace(response, turns=tuple(self._turns), state=state)
 
     def _has_room(self, more: int) -> bool:
@@ -195,7 +183,3 @@ class Episode:
 def _holds_something(environment: Environment) -> bool:
     own = type(environment).close is not Environment.close
     return own or any(hasattr(tool, "close") for tool in environment.tools.values())
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")

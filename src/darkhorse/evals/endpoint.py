@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 
 from darkhorse.agent.tools import Tool, close_tools, for_episode
+from darkhorse.agent.tools.calling import ToolFailed, call_tool
 from darkhorse.chat.reasoning import THINK_CLOSE, split_reasoning
-from darkhorse.chat.tool_calls import MalformedCall, ToolCall, format_tool_call, parse_tool_calls
+from darkhorse.chat.tool_calls import format_tool_call, parse_tool_calls
 from darkhorse.config.rollout import AgentConfig
 from darkhorse.errors import UserError
 from darkhorse.evals.targets import Episode, Refused, Reply, Unanswered
@@ -130,10 +131,11 @@ class Endpoint:
             if not calls or turn == _AGENT.max_turns - 1:
                 break
             try:
-                results: list[Message] = [{"role": "tool", "content": await _result(tools, call)} for call in calls]
-            except Exception as error:  # tools do not raise for what the model did: see `Tool`
-                failure = f"a tool failed: {type(error).__name__}: {error}"
+                texts = [await call_tool(tools, call, _AGENT) for call in calls]
+            except ToolFailed as error:
+                failure = str(error)
                 break
+            results: list[Message] = [{"role": "tool", "content": text} for text in texts]
             turns += results
             messages += [{"role": "assistant", "content": reply.answer}, *results]
         response = split_reasoning(reply.text, tuple(turns), reply.finish_reason == "length")
@@ -194,17 +196,6 @@ def _is_http(address: str) -> bool:
     except httpx.InvalidURL:
         return False
     return url.scheme in ("http", "https") and bool(url.host)
-
-
-async def _result(tools: Mapping[str, Tool], call: ToolCall | MalformedCall) -> str:
-    """What a call comes to, cut as in episodes of this machine."""
-    if isinstance(call, MalformedCall):
-        return f"Error: the call could not be read: {call.error}"
-    if call.name not in tools:
-        return f"Error: there is no tool '{call.name}'. Known: {', '.join(sorted(tools))}"
-    text = await asyncio.wait_for(tools[call.name](call.arguments), _AGENT.tool_timeout_s)
-    most = _AGENT.max_tool_output
-    return text if len(text) <= most else text[:most] + " [cut]"
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:
