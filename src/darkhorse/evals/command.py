@@ -21,6 +21,7 @@ from darkhorse.evals.measure import Plan, measure, plan
 from darkhorse.evals.page import write_page
 from darkhorse.evals.suites import find_suites
 from darkhorse.policy.loading import load_policy, resolve
+from darkhorse.policy.long_context import window
 from darkhorse.verify.registry import Context
 
 
@@ -90,8 +91,7 @@ def evaluate_policy(
     """
     policy = load_policy(recipe.model, source)
     with open_workplace(recipe, policy) as place:
-        window = getattr(policy.model.config, "max_position_embeddings", None)
-        target = LocalTarget(place, name, source, recipe.model.dtype, window)
+        target = LocalTarget(place, name, source, recipe.model.dtype, window(policy.model.config))
         results = asyncio.run(measure(plans, target, place.context, folder, seed))
     return _written(folder, results)
 

@@ -9,13 +9,19 @@ from transformers import PreTrainedModel
 from darkhorse.errors import UserError
 
 
+def window(config: Any) -> int | None:
+    """Most tokens that a model is made for, as it stands; None where its configuration does not say."""
+    positions: int | None = getattr(config, "max_position_embeddings", None)
+    return positions
+
+
 def yarn(config: Any, positions: int) -> dict[str, Any] | None:
     """`rope_parameters` that stretch a model to so many positions; None within its own window.
 
     Raises:
         UserError: if the model's rotary embedding is not a plain one.
     """
-    native: int | None = getattr(config, "max_position_embeddings", None)
+    native = window(config)
     if native is None or positions <= native:
         return None
     rope: Any = getattr(config, "rope_parameters", None)

@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from darkhorse.errors import UserError
 from darkhorse.policy.device import default_device
 from darkhorse.policy.loading import load_quietly
+from darkhorse.policy.long_context import window
 from darkhorse.rewards.batching import grouped_by_length
 from darkhorse.rewards.reward_model import STATISTICS, RewardModel, load_reward_model
 from darkhorse.rewards.scorer import Ask, bounded
@@ -83,8 +84,7 @@ class ClassifierRewardModel:
         return {name: list(ids[-limit:]) for name, ids in row.items()}  # the answer stands at the end
 
     def _limit(self) -> int:
-        positions = getattr(self.model.config, "max_position_embeddings", None)
-        return int(min(positions or 1 << 20, self.tokenizer.model_max_length))
+        return int(min(window(self.model.config) or 1 << 20, self.tokenizer.model_max_length))
 
 
 def _whole(text: str) -> str:

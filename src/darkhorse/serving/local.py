@@ -13,7 +13,7 @@ from darkhorse.config.model import ModelConfig
 from darkhorse.policy.blocked_linears import BlockedLinears
 from darkhorse.policy.device import memory_bytes
 from darkhorse.policy.loading import Policy, load_policy
-from darkhorse.policy.long_context import extend_context
+from darkhorse.policy.long_context import extend_context, window
 from darkhorse.rollout.engine import Inbox, Likeliest, Request
 from darkhorse.rollout.lane import Lane
 from darkhorse.serving.backend import Drawn, Ended, Event, Failed
@@ -68,7 +68,7 @@ class LocalBackend:
         self.policy = policy = opened.result()
         self._cache_bytes = memory_bytes(policy.model.device) // 3 if cache_gib is None else int(cache_gib * 2**30)
         self._lane = Lane(policy, self._on_token, self._on_likeliest)
-        native = getattr(policy.model.config, "max_position_embeddings", None)
+        native = window(policy.model.config)
         longest = self._lane.longest(self._cache_bytes)
         self.context = min(native, longest) if native else longest
 
