@@ -3,7 +3,7 @@
 For every seed the recipe runs as `darkhorse train` would run it. Stage 2 is then trained again from the same stage-1
 checkpoint with the same preference model, for as many steps on as many prompts: without a replay share, so that all
 prompts are of the general suites (`no_replay`), and with nothing between the reward model's score and the reward
-(`no_gate`: no guards, and failed rules cap nothing; a recipe without `open_ended` tasks has only the guards to lose).
+(`no_gate`: no guards, and failed rules cap nothing; the rules are those of `replies`, where the gate has to show).
 Both keep the recipe's KL term. No run stops early and goes back to a better checkpoint: the runs would then differ in
 length, and the loss that replay is to prevent would be hidden. Stage 2 has the same name in all, which decides, with
 the seed, the prompts of each suite.
@@ -13,8 +13,8 @@ the mean over prompts and seeds of the difference. Its interval treats a prompt'
 cluster: it holds for other prompts and these trainings. The interval over seeds treats a seed's as one: it holds for
 other trainings, and is wide with three of them.
 
-Finished stages and measurements are kept, so the script can be stopped and started again. It takes over the runs that
-`recipe.py` left in the same folder. `--seeds 0 --steps 2 --n 8` shows in minutes that all works, and nothing else.
+Finished stages and measurements are kept, so the script can be stopped and started again. `--seeds 0 --steps 2 --n 8`
+shows in minutes that all works, and nothing else.
 
     python benchmarks/stage2.py --jobs 2 --json benchmarks/results/stage2.json
 """
@@ -40,6 +40,7 @@ from darkhorse.evals.statistics import Estimate, clustered_mean
 
 BEFORE, AFTER = "reason", "general"
 STAGE_1_DONE = "stage_1"
+SUITES = (*GENERAL, "replies", *STAGE_1)
 ARMS = ("no_replay", "no_gate")
 MOST_LOST = 0.02
 
@@ -63,6 +64,7 @@ def whole(path: Path, seed: int, output: Path, count: int | None, steps: int | N
     if not all(isinstance(recipe.stage.get(name), RLStage) for name in (BEFORE, AFTER)):
         raise SystemExit(f"{path} needs 'rl' stages named {BEFORE} and {AFTER} (it has {', '.join(recipe.stage)}).")
     stage_2(recipe).watch = None
+    recipe.evaluation.stages = [BEFORE, AFTER]
     if count is not None:
         recipe.name += f"-n{count}"
         recipe.evaluation.samples_per_suite = count
@@ -129,7 +131,7 @@ def ends(estimate: Estimate, prefix: str) -> dict[str, float | None]:
 def changes(first: Scores, second: Scores) -> Figures:
     """By suite, those of the general ones first."""
     measured = {sample.suite for sample in first}
-    return {suite: change(first, second, suite) for suite in (*GENERAL, *STAGE_1) if suite in measured}
+    return {suite: change(first, second, suite) for suite in SUITES if suite in measured}
 
 
 def holds(suite: str, row: dict[str, Any]) -> bool:
@@ -177,12 +179,12 @@ def print_table(title: str, columns: tuple[str, str], rows: Figures, claimed: bo
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, default=Path("recipes/quickstart.toml"))
+    parser.add_argument("--recipe", type=Path, default=Path("recipes/all-rounder.toml"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", choices=ARMS, nargs="*", default=list(ARMS), help="beside the recipe as it stands")
     parser.add_argument("--n", type=int, help="held-out prompts a suite; as in the recipe when unset")
     parser.add_argument("--steps", type=int, help="optimizer steps of every stage; as in the recipe when unset")
-    parser.add_argument("--output", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--output", type=Path, default=Path("runs/stage2"))
     parser.add_argument("--jobs", type=int, default=1, help="runs at once")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -12,7 +12,7 @@ import pytest
 from darkhorse.chat.reasoning import split_reasoning
 from darkhorse.chat.tool_calls import ToolCall, parse_tool_calls
 from darkhorse.tasks.constraints import constraint
-from darkhorse.tasks.synthetic import function_calls, instructions, preference, tools
+from darkhorse.tasks.synthetic import function_calls, instructions, preference, replies, tools
 from darkhorse.tasks.synthetic.base import Generator, draw
 from darkhorse.tasks.synthetic.function_pool import FUNCTIONS
 from darkhorse.tasks.synthetic.instruction_rules import CLASHES, MAKERS
@@ -21,6 +21,7 @@ from darkhorse.tasks.synthetic.traces import MAX_THINKING_CHARACTERS, STYLES, ro
 from darkhorse.tasks.task import Demonstration, is_held_out
 from darkhorse.verify import functions as _functions  # noqa: F401 (registers)
 from darkhorse.verify import instructions as _instructions  # noqa: F401
+from darkhorse.verify import open_ended as _open_ended  # noqa: F401
 from darkhorse.verify import preference as _preference  # noqa: F401
 from darkhorse.verify.registry import Context, judge
 from darkhorse.verify.verdict import Scored
@@ -30,6 +31,7 @@ SUITES: dict[str, tuple[Generator, ...]] = {
     "function_calls": function_calls.GENERATORS,
     "tools": tools.GENERATORS,
     "preference": preference.GENERATORS,
+    "replies": replies.GENERATORS,
 }
 KINDS = [generator for suite in SUITES.values() for generator in suite]
 

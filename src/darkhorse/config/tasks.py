@@ -10,7 +10,7 @@ from darkhorse.config.base import Settings
 
 SyntheticSuite = Literal[
     "mathematics", "programming", "instructions", "composed", "function_calls", "tools", "preference",
-    "calculation", "database", "retrieval", "service", "debugging", "feedback",
+    "replies", "calculation", "database", "retrieval", "service", "debugging", "feedback",
 ]  # fmt: skip
 ImportFormat = Literal["darkhorse", "trl", "verl"]
 

@@ -12,6 +12,7 @@ from darkhorse.tasks.synthetic import (
     mathematics,
     preference,
     programming,
+    replies,
     tools,
 )
 from darkhorse.tasks.synthetic.agentic import calculation, database, debugging, feedback, retrieval, service
@@ -25,6 +26,7 @@ SUITES: dict[str, tuple[Generator, ...]] = {
     "function_calls": function_calls.GENERATORS,
     "tools": tools.GENERATORS,
     "preference": preference.GENERATORS,
+    "replies": replies.GENERATORS,
     "calculation": calculation.GENERATORS,
     "database": database.GENERATORS,
     "retrieval": retrieval.GENERATORS,
