@@ -55,6 +55,24 @@ def test_greedy_requests_leave_out_what_means_nothing_then() -> None:
         assert not {"top_p", "top_k", "min_p", "presence_penalty"} & server.bodies[0].keys()
 
 
+def test_a_server_that_wants_the_newer_name_of_the_limit_gets_it() -> None:
+    wants = '{"error": {"message": "Unsupported parameter: max_tokens. Use max_completion_tokens instead."}}'
+    with serving() as server:
+        server.refusals = [(400, wants)]
+        assert _ask(server).tokens >= 5
+        first, second = server.bodies
+    assert first["max_tokens"] == second["max_completion_tokens"] == 100
+    assert "max_tokens" not in second
+
+
+def test_a_server_that_refuses_both_names_ends_at_once() -> None:
+    with serving() as server:
+        server.refusals = [(400, '{"error": {"message": "max_completion_tokens is too large"}}')] * 3
+        with pytest.raises(UserError, match="too large"):
+            _ask(server)
+        assert len(server.bodies) == 2
+
+
 def test_failures_in_passing_are_tried_again() -> None:
     with serving() as server:
         server.refusals = [(429, "{}"), (503, "busy"), (200, "no json"), (200, '{"choices": []}')]

@@ -58,9 +58,12 @@ class Renderer:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=False))
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> list[int]:
-        """Tokens of a conversation that ends where the model is to think: after `<think>` and a newline."""
+        """Tokens of a conversation that ends where the model is to think: after `<think>` and a newline.
+
+        What tools answered cannot end its turn or begin another one, as in `observed`.
+        """
         text = self.tokenizer.apply_chat_template(
-            list(messages), tools=list(tools) or None, tokenize=False, add_generation_prompt=True
+            [_harmless(message) for message in messages], tools=list(tools) or None, tokenize=False, add_generation_prompt=True
         )
         return self.encode(text)
 
@@ -110,6 +113,11 @@ class Renderer:
             tokens += piece
             mask += [1] * len(piece)
         return Rendered(self.prompt(prompt, tools), tokens, mask)
+
+
+def _harmless(message: Message) -> Message:
+    content = message.get("content")
+    return {**message, "content": _inert(content)} if message["role"] == "tool" and isinstance(content, str) else message
 
 
 def _inert(text: str) -> str:

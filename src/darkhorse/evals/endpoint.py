@@ -26,6 +26,8 @@ from darkhorse.types import Message, ToolSchema
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 _NOT_THIS_ONE = (400, 413, 422)
 _LONGEST_PAUSE_S = 60.0
+_NEWER_LIMIT = "max_completion_tokens"
+"""What OpenAI's reasoning models, which refuse `max_tokens`, take in its place; other servers may not know it."""
 _AGENT = AgentConfig()
 """Limits of conversations with tools, as a checkpoint of this machine has them."""
 
@@ -72,6 +74,7 @@ class Endpoint:
         self._options = options
         self._tools = tools or {}
         self._pace = _Pace(options.requests_per_minute)
+        self._limit = "max_tokens"
         headers = {"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}
         limits = httpx.Limits(max_connections=options.concurrency)
         self._client = httpx.AsyncClient(headers=headers, timeout=options.timeout_s, limits=limits)
@@ -96,7 +99,7 @@ class Endpoint:
         body: dict[str, Any] = {
             "model": self.name,
             "messages": list(messages),
-            "max_tokens": sampling.max_tokens,
+            self._limit: sampling.max_tokens,
             "temperature": sampling.temperature,
             "seed": sampling.seed & 0x7FFFFFFF,
         }
@@ -107,7 +110,13 @@ class Endpoint:
             body |= {"min_p": sampling.min_p} if sampling.min_p > 0 else {}
         body |= {"presence_penalty": sampling.presence_penalty} if sampling.presence_penalty else {}
         body |= {"tools": list(tools)} if tools else {}
-        return _reply(await self._post(body))
+        try:
+            return _reply(await self._post(body))
+        except Refused as error:
+            if self._limit == _NEWER_LIMIT or _NEWER_LIMIT not in str(error):
+                raise
+        self._limit = _NEWER_LIMIT
+        return await self.ask(messages, tools, sampling)
 
     async def run(self, task: Task, sampling: SamplingParams) -> Episode:
         """See `Target.run`."""

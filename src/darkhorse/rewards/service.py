@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import httpx
@@ -56,11 +57,13 @@ class Batcher:
     """Gathers what waits while the model is at work, and hands it over together.
 
     Args:
-        model: asked from one thread at a time.
+        model: what scores.
+        thread: where it does. On a CPU that of the model's loading: another one would begin a second set of OpenMP
+            threads, and the two would wait for each other's processors.
     """
 
-    def __init__(self, model: ScoresAll) -> None:
-        self._model = model
+    def __init__(self, model: ScoresAll, thread: ThreadPoolExecutor) -> None:
+        self._model, self._thread = model, thread
         self._waiting: list[tuple[Ask, asyncio.Future[list[float]]]] = []
         self._work = asyncio.Event()
         self.batches = 0
@@ -83,8 +86,9 @@ class Batcher:
             if not taken:
                 continue
             self.batches += 1
+            asks = [ask for ask, _ in taken]
             try:
-                found = await asyncio.to_thread(self._model.score_all, [ask for ask, _ in taken])
+                found = await asyncio.get_running_loop().run_in_executor(self._thread, self._model.score_all, asks)
             except Exception as error:
                 for _, future in taken:
                     if not future.done():
@@ -95,18 +99,21 @@ class Batcher:
                     future.set_result(scores)
 
 
-def create_app(model: ScoresAll, name: str, token: str | None = None) -> FastAPI:
+def create_app(
+    model: ScoresAll, name: str, token: str | None = None, thread: ThreadPoolExecutor | None = None
+) -> FastAPI:
     """The HTTP application.
 
     Args:
         model: what scores.
         name: of the model, for `/v1/health`.
         token: what clients must send as `Authorization: Bearer ...`; None lets everyone in.
+        thread: of the model; one of the application's own when unset.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.batcher = Batcher(model)
+        app.state.batcher = Batcher(model, thread or ThreadPoolExecutor(1))
         running = asyncio.create_task(app.state.batcher.run())
         yield
         running.cancel()
@@ -153,7 +160,9 @@ def serve(name: str, host: str, port: int, token: str | None) -> None:
     from darkhorse.rewards.classifier import load_any
 
     require_secret(host, token, "The reward model would be served", "token", TOKEN_VARIABLE)
-    uvicorn.run(create_app(load_any(name), name, token), host=host, port=port, log_level="warning")
+    thread = ThreadPoolExecutor(1, "reward-model")
+    model = thread.submit(load_any, name).result()
+    uvicorn.run(create_app(model, name, token, thread), host=host, port=port, log_level="warning")
 
 
 class RemoteRewardModel:
