@@ -90,7 +90,7 @@ def _run(recipe: Recipe) -> Path:
     """Run a recipe to its end, its output going to a log beside its folder; returns the run's folder."""
     folder = Path(recipe.output)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{recipe.name}.log").open("a") as log, contextlib.redirect_stdout(log):
+    with (folder / f"{recipe.name}.log").open("a", buffering=1) as log, contextlib.redirect_stdout(log):
         return run_recipe(recipe)
 
 

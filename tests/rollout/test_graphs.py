@@ -20,11 +20,13 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 class PaddedDecoder:
     """What `GraphDecoder` does, step by step and without a device."""
 
+    spare_rows = 1
+
     def __init__(self, forward):
         self.forward = forward
         self.arrangements = []
 
-    def step(self, cache, tokens):
+    def step(self, cache, tokens, width=1):
         spans = cache.advance(slots_taking_part)
         self.arrangements.append(arrangement(spans))
         return padded_step(self.forward, spans, padded_inputs(spans, tokens))[: len(tokens)]

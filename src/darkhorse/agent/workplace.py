@@ -38,6 +38,7 @@ def open_workplace(recipe: Recipe, policy: Policy) -> Iterator[Workplace]:
                 lanes=engine.lanes,
                 cache_gib=engine.cache_gib,
                 min_sequences_per_lane=engine.min_sequences_per_lane,
+                draft_tokens=engine.draft_tokens,
             ),
             policy.renderer,
             Context(sandbox, limits, rewards=True),

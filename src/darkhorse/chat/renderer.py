@@ -63,7 +63,10 @@ class Renderer:
         What tools answered cannot end its turn or begin another one, as in `observed`.
         """
         text = self.tokenizer.apply_chat_template(
-            [_harmless(message) for message in messages], tools=list(tools) or None, tokenize=False, add_generation_prompt=True
+            [_harmless(message) for message in messages],
+            tools=list(tools) or None,
+            tokenize=False,
+            add_generation_prompt=True,
         )
         return self.encode(text)
 
@@ -117,7 +120,9 @@ class Renderer:
 
 def _harmless(message: Message) -> Message:
     content = message.get("content")
-    return {**message, "content": _inert(content)} if message["role"] == "tool" and isinstance(content, str) else message
+    return (
+        {**message, "content": _inert(content)} if message["role"] == "tool" and isinstance(content, str) else message
+    )
 
 
 def _inert(text: str) -> str:

@@ -43,6 +43,9 @@ class EngineConfig(Settings):
     min_sequences_per_lane: int = Field(default=64, ge=1)
     """Fewest sequences a lane is opened for. A few decode faster on all threads than in lanes, which each read all
     weights at every step and wait for one another in Python."""
+    draft_tokens: int = Field(default=7, ge=0)
+    """Tokens guessed for a sequence at a step, from where its last ones stood before, while few are decoded on a
+    processor; those that are drawn indeed need no step of their own. Samples stay the same. 0 guesses none."""
 
 
 class McpConfig(Settings):

@@ -28,7 +28,7 @@ class Span:
 
     Attributes:
         keys_LSKTD, values_LSKTD: the block's buffers.
-        positions: of each slot's new token; the first slots of the buffers, as many as there are entries.
+        positions: of each slot's first new token; the first slots of the buffers, as many as there are entries.
     """
 
     keys_LSKTD: Tensor
@@ -45,15 +45,15 @@ class _Block:
         self.keys_LSKTD = buffers.take(shape_LSKTD)
         self.values_LSKTD = buffers.take(shape_LSKTD)
 
-    def advance(self, slots: int) -> Span:
-        """Make every live slot longer by a position, and give the first `slots` ones with it."""
+    def advance(self, slots: int, width: int) -> Span:
+        """Make every live slot longer by `width` positions, and give the first `slots` ones with it."""
         rows = self.rows
-        if max(rows.lengths) == rows.positions:  # keys move before values, so that only half is held twice
+        while max(rows.lengths) + width > rows.positions:  # keys move before values, so that only half is held twice
             self.keys_LSKTD = self._longer(self.keys_LSKTD)
             self.values_LSKTD = self._longer(self.values_LSKTD)
             rows.positions += rows.step
         positions = rows.lengths + [0] * (slots - rows.active)
-        rows.lengths = [length + 1 for length in rows.lengths]
+        rows.lengths = [length + width for length in rows.lengths]
         return Span(self.keys_LSKTD, self.values_LSKTD, positions)
 
     def _longer(self, buffer_LSKTD: Tensor) -> Tensor:
@@ -130,6 +130,11 @@ class SlotCache:
         self._blocks[number].write(row, keys_LKTD, values_LKTD)
         return self._starts()[number] + row
 
+    @property
+    def lengths(self) -> list[int]:
+        """Of the live sequences, by slot."""
+        return [length for rows in self.ledger.blocks for length in rows.lengths]
+
     def expect(self, slots: int) -> None:
         """Make blocks from now on for about so many sequences."""
         self.ledger.most_slots = min(self._most_slots, slots)
@@ -155,17 +160,23 @@ class SlotCache:
             self.ledger.blocks.remove(block.rows)
         return moved
 
-    def advance(self, slots_of: Callable[[int, int], int] = lambda live, slots: live) -> list[Span]:
-        """Make room for one more token in every live slot, and count it.
+    def advance(self, slots_of: Callable[[int, int], int] = lambda live, slots: live, width: int = 1) -> list[Span]:
+        """Make room for more tokens in every live slot, and count them.
 
         Args:
             slots_of: how many slots of a block take part, given how many are live and how many there are. Those that
                 are not live take a token at position 0, which nobody reads.
+            width: tokens for each slot; within the end of each that was booked.
 
         Returns:
             What a `DecodePlan` needs, block by block; live slots come first in each.
         """
-        return [block.advance(slots_of(block.rows.active, block.rows.slots)) for block in self._blocks]
+        return [block.advance(slots_of(block.rows.active, block.rows.slots), width) for block in self._blocks]
+
+    def shorten(self, slot: int, tokens: int) -> None:
+        """Forget the last so many tokens of a slot."""
+        block, row = self._find(slot)
+        block.rows.lengths[row] -= tokens
 
     def _starts(self) -> list[int]:
         """First slot of every block, and the number of live slots."""
@@ -184,70 +195,81 @@ def place_elements(config: PretrainedConfig) -> int:
 
 
 class DecodePlan:
-    """Attention of one new token for every slot of some spans; its key and value are written into the cache first.
+    """Attention of new tokens, as many for every slot of some spans; their keys and values are written into the cache
+    first.
 
     Args:
         spans: of the cache.
-        positions_S: their positions, in order, where the model is.
+        positions_T: of the tokens, slot by slot, where the model is.
+        width: tokens of a slot.
     """
 
-    def __init__(self, spans: Sequence[Span], positions_S: Tensor) -> None:
-        bounds = pairwise(accumulate((len(span.positions) for span in spans), initial=0))
-        self._parts = [_Part(span, slice(*bound), positions_S) for span, bound in zip(spans, bounds, strict=True)]
+    def __init__(self, spans: Sequence[Span], positions_T: Tensor, width: int = 1) -> None:
+        bounds = pairwise(accumulate((len(span.positions) * width for span in spans), initial=0))
+        self._parts = [
+            _Part(span, slice(*bound), positions_T, width) for span, bound in zip(spans, bounds, strict=True)
+        ]
 
     def attend(
         self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
-        """See `AttentionPlan.attend`; here `T` runs over the slots."""
+        """See `AttentionPlan.attend`."""
         # query heads of one key-value head are its query rows
-        query_SKQD = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
-        key_SKD, value_SKD = key_KTD.transpose(0, 1), value_KTD.transpose(0, 1)
+        query_TKQD = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
+        key_TKD, value_TKD = key_KTD.transpose(0, 1), value_KTD.transpose(0, 1)
         parts = [
-            part.attend(layer, query_SKQD[part.slots], key_SKD[part.slots], value_SKD[part.slots], scaling, window)
+            part.attend(layer, query_TKQD[part.tokens], key_TKD[part.tokens], value_TKD[part.tokens], scaling, window)
             for part in self._parts
         ]
         return torch.cat(parts).flatten(1, 2)
 
 
 class _Part:
-    """A span's share of a decoding step."""
+    """A span's share of a decoding step; `W` tokens a slot."""
 
-    def __init__(self, span: Span, slots: slice, positions_S: Tensor) -> None:
+    def __init__(self, span: Span, tokens: slice, positions_T: Tensor, width: int) -> None:
         self._span = span
-        self.slots = slots
-        self._positions_S = positions_S[slots]
+        self.tokens = tokens
+        self._positions_SW = positions_T[tokens].unflatten(0, (-1, width))
         heads, positions = span.keys_LSKTD.shape[2:4]
-        row_SK = torch.arange(len(span.positions) * heads, device=positions_S.device).unflatten(0, (-1, heads))
-        self._places = (row_SK * positions + self._positions_S[:, None]).flatten()
+        row_SK = torch.arange(len(span.positions) * heads, device=positions_T.device).unflatten(0, (-1, heads))
+        self._places = (row_SK[:, None] * positions + self._positions_SW[:, :, None]).flatten()
         self._masks: dict[int | None, Tensor] = {}
         self._flash: varlen.DecodeAttention | None = None
 
     def attend(
-        self, layer: int, query_SKQD: Tensor, key_SKD: Tensor, value_SKD: Tensor, scaling: float, window: int | None
+        self, layer: int, query_TKQD: Tensor, key_TKD: Tensor, value_TKD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
-        """`[S, K, Q, D]`: what each slot's new token gathers from its sequence."""
+        """`[T, K, Q, D]`: what each new token gathers from its sequence."""
         keys_SKTD, values_SKTD = self._span.keys_LSKTD[layer], self._span.values_LSKTD[layer]
-        keys_SKTD.flatten(0, 2).index_copy_(0, self._places, key_SKD.flatten(0, 1))
-        values_SKTD.flatten(0, 2).index_copy_(0, self._places, value_SKD.flatten(0, 1))
-        slots = len(key_SKD)
-        query, keys, values = (x[:slots].flatten(0, 1) for x in (query_SKQD, keys_SKTD, values_SKTD))
-        if varlen.serves(query):
+        keys_SKTD.flatten(0, 2).index_copy_(0, self._places, key_TKD.flatten(0, 1))
+        values_SKTD.flatten(0, 2).index_copy_(0, self._places, value_TKD.flatten(0, 1))
+        slots, width = self._positions_SW.shape
+        # of one key-value head, the tokens' query heads are rows too
+        query_SKWQD = query_TKQD.unflatten(0, (slots, width)).transpose(1, 2)
+        query = query_SKWQD.flatten(2, 3).flatten(0, 1)
+        keys, values = (x[:slots].flatten(0, 1) for x in (keys_SKTD, values_SKTD))
+        if varlen.serves(query) and width == 1:
             if self._flash is None:
-                self._flash = varlen.DecodeAttention(self._positions_S, *keys_SKTD.shape[1:3])
+                self._flash = varlen.DecodeAttention(self._positions_SW[:, 0], *keys_SKTD.shape[1:3])
             gathered = self._flash.attend(query, keys, values, scaling, window)
         else:
-            gathered = plain_attention(query, keys, values, self._hiding(window, keys_SKTD), scaling)
-        gathered_SKQD: Tensor = gathered.unflatten(0, (slots, -1))
-        return gathered_SKQD
+            hiding = self._hiding(window, keys_SKTD, query_TKQD.shape[2])
+            gathered = plain_attention(query, keys, values, hiding, scaling)
+        gathered_SKWQD = gathered.unflatten(0, (slots, -1)).unflatten(2, (width, -1))
+        gathered_TKQD: Tensor = gathered_SKWQD.transpose(1, 2).flatten(0, 1)
+        return gathered_TKQD
 
-    def _hiding(self, window: int | None, like_SKTD: Tensor) -> Tensor:
-        """What hides the places where a slot's token may not look, `[S * K, 1, T]`."""
+    def _hiding(self, window: int | None, like_SKTD: Tensor, queries: int) -> Tensor:
+        """What hides the places where a token may not look, `[S * K, W * Q, T]`; `[S * K, 1, T]` of single tokens."""
         if window not in self._masks:
-            column = torch.arange(like_SKTD.shape[2], device=like_SKTD.device)[None]
-            position = self._positions_S[:, None]
-            hidden_ST = column > position
+            column = torch.arange(like_SKTD.shape[2], device=like_SKTD.device)
+            position_SW1 = self._positions_SW[:, :, None]
+            hidden_SWT = column > position_SW1
             if window is not None:
-                hidden_ST |= column <= position - window
-            mask_ST = hiding(hidden_ST, like_SKTD.dtype)
-            self._masks[window] = mask_ST.repeat_interleave(like_SKTD.shape[1], 0)[:, None]
+                hidden_SWT |= column <= position_SW1 - window
+            if hidden_SWT.shape[1] > 1:
+                hidden_SWT = hidden_SWT.repeat_interleave(queries, 1)
+            mask_SWT = hiding(hidden_SWT, like_SKTD.dtype)
+            self._masks[window] = mask_SWT.repeat_interleave(like_SKTD.shape[1], 0)
         return self._masks[window]

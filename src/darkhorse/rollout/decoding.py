@@ -1,4 +1,4 @@
-"""A decoding step: the last hidden state of one more token in every live slot."""
+"""A decoding step: the hidden states of more tokens in every live slot."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from darkhorse.rollout.prefill import Forward
 
 
 class Decoder(Protocol):
-    """Takes decoding steps."""
+    """Takes decoding steps.
 
-    def step(self, cache: SlotCache, tokens: Sequence[int]) -> Tensor:
-        """Read one token for every live slot; hidden states `[live, C]`."""
+    Attributes:
+        spare_rows: tokens that a step reads in little more time than one; 1 where it takes one a slot only.
+    """
+
+    spare_rows: int
+
+    def step(self, cache: SlotCache, tokens: Sequence[int], width: int = 1) -> Tensor:
+        """Read `width` tokens for every live slot, slot by slot; hidden states `[live * width, C]`."""
         ...
 
 
 class EagerDecoder:
     """Runs the model's operations one by one."""
 
+    spare_rows = 16  # a processor reads the weights from memory for so many as for one
+
     def __init__(self, forward: Forward, device: torch.device) -> None:
         self._forward, self._device = forward, device
 
-    def step(self, cache: SlotCache, tokens: Sequence[int]) -> Tensor:
+    def step(self, cache: SlotCache, tokens: Sequence[int], width: int = 1) -> Tensor:
         """See `Decoder.step`."""
-        spans = cache.advance()
-        positions = [position for span in spans for position in span.positions]
-        tokens_S, positions_S = torch.tensor([tokens, positions], device=self._device)
-        return self._forward(DecodePlan(spans, positions_S), tokens_S[None], positions_S[None])
+        spans = cache.advance(width=width)
+        positions = [first + number for span in spans for first in span.positions for number in range(width)]
+        tokens_T, positions_T = torch.tensor([tokens, positions], device=self._device)
+        return self._forward(DecodePlan(spans, positions_T, width), tokens_T[None], positions_T[None])

@@ -43,6 +43,8 @@ class GraphDecoder:
         forward: runs it; called with tensors on that device.
     """
 
+    spare_rows = 1
+
     def __init__(self, model: PreTrainedModel, forward: Forward) -> None:
         self._model, self._forward, self._device = model, forward, model.device
         self._weights = _places(model)
@@ -51,8 +53,9 @@ class GraphDecoder:
         self._pool = torch.cuda.graph_pool_handle()
         self._refused = _depends_on_length(model)
 
-    def step(self, cache: SlotCache, tokens: Sequence[int]) -> Tensor:
-        """See `Decoder.step`."""
+    def step(self, cache: SlotCache, tokens: Sequence[int], width: int = 1) -> Tensor:
+        """See `Decoder.step`; one token a slot."""
+        assert width == 1
         spans = cache.advance(slots_taking_part)
         inputs_3S = padded_inputs(spans, tokens)
         return self._run(spans, inputs_3S)[: len(tokens)]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,11 +16,12 @@ from darkhorse.policy.loading import Policy
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.cache import SlotCache, place_elements
 from darkhorse.rollout.decoding import Decoder, EagerDecoder
-from darkhorse.rollout.engine import Inbox, Likeliest, Request, SamplingParams
+from darkhorse.rollout.drawing import Drawer
+from darkhorse.rollout.engine import Inbox, Likeliest, Request
 from darkhorse.rollout.graphs import GraphDecoder
 from darkhorse.rollout.ledger import Ledger
 from darkhorse.rollout.prefill import Read, common_beginning, read_in_pieces, read_prompts, tokens_at_once
-from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits, uniforms
+from darkhorse.rollout.sequence import LiveSequence, begin, end_of
 from darkhorse.rollout.trajectory import Completion, FinishReason
 
 _REFILL_BELOW = 0.75
@@ -30,24 +30,8 @@ _LIKE_LENGTH = 64
 """Prompts whose lengths lie in the same span of so many tokens count as alike."""
 _LEAST_BLOCK = 8
 """Slots at least of a block of the cache where requests keep coming."""
-_GREEDY_BELOW = 1e-5
-"""Temperatures that divide logits to infinity are lower; the likeliest token has all the probability long before."""
-_CPU_ROWS = 16
-"""Rows of logits that are drawn from at a time on a processor, so that they stay in its caches."""
-
-
-@dataclass
-class _Sequence:
-    """A sample being decoded; `unread` holds prompt tokens that decoding steps read one by one before it is drawn."""
-
-    request: int
-    sample: int
-    prompt: Sequence[int]
-    sampling: SamplingParams
-    uniforms: np.ndarray
-    unread: deque[int] = field(default_factory=deque)
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
+DRAFT_TOKENS = 7
+"""Tokens guessed for a sequence at most, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,7 @@ class _Ask:
     @property
     def end(self) -> int:
         """How long its sequences may get."""
-        return _end(self.request)
+        return end_of(self.request)
 
     def without(self, gone: set[tuple[int, int]]) -> _Ask | None:
         """What is left of it when some samples have been given up."""
@@ -94,6 +78,8 @@ class Lane:
         policy: whose tensors are used as they are.
         on_token: called with request, sample and token as each token is drawn.
         on_likeliest: called before it, with the log-probabilities that the request's `likeliest` asks for.
+        draft_tokens: most tokens guessed for a sequence at a step, where few are decoded and rows cost little: those
+            that turn out to be what is drawn need no step of their own.
     """
 
     def __init__(
@@ -101,9 +87,10 @@ class Lane:
         policy: Policy,
         on_token: Callable[[int, int, int], None] | None,
         on_likeliest: Callable[[int, int, Likeliest], None] | None = None,
+        draft_tokens: int = DRAFT_TOKENS,
     ) -> None:
         self.policy = policy
-        self._on_token, self._on_likeliest = on_token, on_likeliest
+        self._drawer, self._draft_tokens = Drawer(on_token, on_likeliest), draft_tokens
         self._withdrawn: deque[tuple[int, int]] = deque()
         self.weights_version = 0
         self._stop_token = policy.renderer.end_of_turn
@@ -141,7 +128,7 @@ class Lane:
         """
         self._buffers.most = cache_bytes // self._buffers.dtype.itemsize
         waiting: deque[_Ask] = deque()
-        live: list[_Sequence] = []
+        live: list[LiveSequence] = []
         slots = min(max_sequences, sum(request.num_samples for _, request in inbox))
         capacity = cache_bytes // self._place_bytes
         cache = self._new_cache(slots, capacity)
@@ -151,9 +138,9 @@ class Lane:
             for index, request in sorted(inbox, key=lambda pair: reading_order(pair[1]), reverse=True):
                 kept = self._kept_for(request)
                 free = len(live) < max_sequences
-                if kept is not None and free and cache.ledger.has_room(len(kept.tokens), _end(request)):
-                    slot = cache.add(kept.keys, kept.values, _end(request))
-                    live.insert(slot, _resume(index, request, len(kept.tokens)))
+                if kept is not None and free and cache.ledger.has_room(len(kept.tokens), end_of(request)):
+                    slot = cache.add(kept.keys, kept.values, end_of(request))
+                    live.insert(slot, begin(index, 0, request, len(kept.tokens)))
                 else:
                     waiting.appendleft(_Ask(index, request, range(request.num_samples)))
             inbox.clear()
@@ -174,7 +161,7 @@ class Lane:
                     yield from self._admit([reading.ask], reading.read, live, cache, inbox)
                     reading = None
             if live:
-                self._draw(live, self._decode(decoder, live, cache))
+                self._step(decoder, live, cache)
                 yield from self._retire(live, cache, inbox)
             yield None
 
@@ -182,7 +169,7 @@ class Lane:
         return SlotCache(self.policy.model.config, slots, self._buffers, capacity)
 
     def _give_up(
-        self, waiting: deque[_Ask], reading: _Reading | None, live: list[_Sequence], cache: SlotCache
+        self, waiting: deque[_Ask], reading: _Reading | None, live: list[LiveSequence], cache: SlotCache
     ) -> tuple[deque[_Ask], _Reading | None]:
         """Free the slots of withdrawn samples; returns what waits and what is being read without them."""
         gone: set[tuple[int, int]] = set()
@@ -197,7 +184,7 @@ class Lane:
         return deque(left for ask in waiting if (left := ask.without(gone)) is not None), reading
 
     @staticmethod
-    def _vacate(slot: int, live: list[_Sequence], cache: SlotCache) -> None:
+    def _vacate(slot: int, live: list[LiveSequence], cache: SlotCache) -> None:
         """Take a sequence out of its slot; another one moves there."""
         moved = cache.remove(slot)
         live[slot] = live[moved]
@@ -265,28 +252,60 @@ class Lane:
 
     @torch.inference_mode()
     def _admit(
-        self, asks: Sequence[_Ask], read: Read, live: list[_Sequence], cache: SlotCache, inbox: Inbox
+        self, asks: Sequence[_Ask], read: Read, live: list[LiveSequence], cache: SlotCache, inbox: Inbox
     ) -> Iterator[Completion]:
         """Give the samples of requests whose prompts have been read their slots, and draw their first token."""
         last_hidden, computed = read
-        fresh: list[_Sequence] = []
+        fresh: list[LiveSequence] = []
         prompt_of: list[int] = []
         for number, (ask, (prompt_keys, prompt_values)) in enumerate(zip(asks, computed, strict=True)):
-            sampling = ask.request.sampling
             for sample in ask.samples:
-                draws = uniforms(sampling.seed, sample, sampling.max_tokens)
-                fresh.append(_Sequence(ask.index, sample, ask.request.prompt, sampling, draws))
+                fresh.append(begin(ask.index, sample, ask.request))
                 prompt_of.append(number)
                 live.insert(cache.add(prompt_keys, prompt_values, ask.end), fresh[-1])
         logits = self._head(last_hidden)[prompt_of]
-        self._draw(fresh, logits)
+        self._drawer.draw(fresh, logits)
         yield from self._retire(live, cache, inbox)
 
     @torch.inference_mode()
-    def _decode(self, decoder: Decoder, live: list[_Sequence], cache: SlotCache) -> Tensor:
-        """Logits of the next token of every live sequence, `[live, V]`."""
-        tokens = [s.unread.popleft() if s.unread else s.tokens[-1] for s in live]
-        return self._head(decoder.step(cache, tokens))
+    def _step(self, decoder: Decoder, live: list[LiveSequence], cache: SlotCache) -> None:
+        """Read what every live sequence has next, and draw what follows: a token, or as many as were guessed right and
+        one more.
+        """
+        fed, width = self._feed(decoder, live, cache)
+        logits = self._head(decoder.step(cache, [token for tokens in fed for token in tokens], width))
+        if width == 1:
+            self._drawer.draw(live, logits)
+            return
+        going = list(range(len(live)))
+        for number in range(width):
+            self._drawer.draw([live[slot] for slot in going], logits[[slot * width + number for slot in going]])
+            unused = width - 1 - number
+            right = [slot for slot in going if unused and self._goes_on(live[slot], fed[slot][number + 1])]
+            for slot in going:
+                if slot in right:
+                    live[slot].take()
+                else:
+                    cache.shorten(slot, unused)
+            going = right
+
+    def _feed(self, decoder: Decoder, live: list[LiveSequence], cache: SlotCache) -> tuple[list[list[int]], int]:
+        """What each sequence reads in a step, as many tokens each: its next one and guesses, filled up with what is
+        forgotten again.
+        """
+        room = min(sequence.end - length for sequence, length in zip(live, cache.lengths, strict=True))
+        most = min(self._draft_tokens, decoder.spare_rows // len(live) - 1, room - 1)
+        guesses = [sequence.guess(most) for sequence in live] if most > 0 else []
+        width = 1 + max(map(len, guesses), default=0)
+        fed = [[sequence.take()] for sequence in live]
+        for tokens, guess in zip(fed, guesses, strict=False):
+            tokens += guess + [0] * (width - 1 - len(guess))
+        return fed, width
+
+    def _goes_on(self, sequence: LiveSequence, fed: int) -> bool:
+        """Whether a sequence has not ended, and what was fed to the model is what it was to read next."""
+        ended = not sequence.unread and self._finish_reason(sequence) is not None
+        return not ended and sequence.next == fed
 
     def _decoder(self) -> Decoder:
         model = self.policy.model
@@ -309,65 +328,7 @@ class Lane:
         logits: Tensor = self.policy.model.get_output_embeddings()(hidden)
         return logits
 
-    @torch.inference_mode()
-    def _draw(self, live: list[_Sequence], logits: Tensor) -> None:
-        """One token for every sequence that has read its prompt, by its own settings."""
-        by_settings: dict[tuple[float, float, int, float], list[int]] = {}
-        for row, sequence in enumerate(live):
-            if not sequence.unread:
-                s = sequence.sampling
-                by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
-        at_once = _CPU_ROWS if logits.device.type == "cpu" else len(live)
-        for settings, rows in by_settings.items():
-            for start in range(0, len(rows), at_once):
-                self._draw_alike(live, logits, rows[start : start + at_once], *settings)
-
-    def _draw_alike(
-        self,
-        live: list[_Sequence],
-        logits: Tensor,
-        rows: list[int],
-        temperature: float,
-        top_p: float,
-        top_k: int,
-        min_p: float,
-    ) -> None:
-        together = rows[-1] - rows[0] + 1 == len(rows)
-        part = (logits[rows[0] : rows[-1] + 1] if together else logits[rows]).float()
-        likeliest = self._likeliest(live, rows, part)
-        for number, row in enumerate(rows):
-            _shift(part[number], live[row])
-        if temperature < _GREEDY_BELOW:
-            tokens, logprobs = greedy_tokens(part)
-        else:
-            part = truncate_logits(part if temperature == 1.0 else part / temperature, top_k, top_p, min_p)
-            draws = torch.tensor([live[row].uniforms[len(live[row].tokens)] for row in rows], device=part.device)
-            tokens, logprobs = sample_tokens(part, draws)
-        for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
-            live[row].tokens.append(token)
-            live[row].logprobs.append(logprob)
-            if row in likeliest:
-                self._report(live[row], token, likeliest[row])
-            if self._on_token is not None:
-                self._on_token(live[row].request, live[row].sample, token)
-
-    def _likeliest(self, live: list[_Sequence], rows: list[int], part: Tensor) -> dict[int, Tensor]:
-        """The model's own log-probabilities in the rows that ask for them."""
-        if self._on_likeliest is None:
-            return {}
-        return {
-            row: part[number].log_softmax(-1)
-            for number, row in enumerate(rows)
-            if live[row].sampling.likeliest is not None
-        }
-
-    def _report(self, sequence: _Sequence, token: int, logprobs: Tensor) -> None:
-        assert self._on_likeliest is not None
-        values, tokens = logprobs.topk(min(sequence.sampling.likeliest or 0, len(logprobs)))
-        found = Likeliest(float(logprobs[token]), tuple(zip(tokens.tolist(), values.tolist(), strict=True)))
-        self._on_likeliest(sequence.request, sequence.sample, found)
-
-    def _retire(self, live: list[_Sequence], cache: SlotCache, inbox: Inbox) -> Iterator[Completion]:
+    def _retire(self, live: list[LiveSequence], cache: SlotCache, inbox: Inbox) -> Iterator[Completion]:
         """Completions of the sequences that ended; another one moves into each freed slot. What was computed for one
         is kept if a request that continues it came in meanwhile.
         """
@@ -383,7 +344,7 @@ class Lane:
                 self._kept[key] = _Kept(computed, *cache.copy(slot))
             self._vacate(slot, live, cache)
 
-    def _finish_reason(self, sequence: _Sequence) -> FinishReason | None:
+    def _finish_reason(self, sequence: LiveSequence) -> FinishReason | None:
         if sequence.tokens[-1] == self._stop_token and not sequence.sampling.ignore_end:
             return "stop"
         if sequence.sampling.stop:
@@ -393,28 +354,11 @@ class Lane:
         return "length" if len(sequence.tokens) >= sequence.sampling.max_tokens else None
 
 
-def _shift(logits: Tensor, sequence: _Sequence) -> None:
-    """Add what a request's settings add to the logits of a row."""
-    sampling = sequence.sampling
-    if (sampling.presence_penalty or sampling.frequency_penalty) and sequence.tokens:
-        counts = Counter(sequence.tokens)
-        tokens = sorted(counts)
-        frequency = torch.tensor([counts[token] for token in tokens], device=logits.device)
-        logits[tokens] -= sampling.presence_penalty + sampling.frequency_penalty * frequency
-    for token, bias in sampling.logit_bias:
-        logits[token] += bias
-
-
 def reading_order(request: Request) -> tuple[int, list[int]]:
     """Sort key by which prompts are read: longest first, since sequences of like length share a block of the cache;
     those of about the same length by their tokens, so that common beginnings stand together and are computed once.
     """
     return -(len(request.prompt) // _LIKE_LENGTH), list(request.prompt)
-
-
-def _end(request: Request) -> int:
-    """How long a sequence of a request may get."""
-    return len(request.prompt) + request.sampling.max_tokens
 
 
 def _book(ledger: Ledger, ask: _Ask, most: int) -> int:
@@ -427,9 +371,3 @@ def _book(ledger: Ledger, ask: _Ask, most: int) -> int:
 
 def _has_room(ledger: Ledger, ask: _Ask) -> bool:
     return _book(ledger.copy(), ask, len(ask.samples)) == len(ask.samples)
-
-
-def _resume(index: int, request: Request, computed: int) -> _Sequence:
-    """A request whose first `computed` tokens need not be read again."""
-    draws = uniforms(request.sampling.seed, 0, request.sampling.max_tokens)
-    return _Sequence(index, 0, request.prompt, request.sampling, draws, deque(request.prompt[computed:]))

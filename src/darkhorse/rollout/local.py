@@ -14,7 +14,7 @@ from darkhorse.policy.loading import Policy
 from darkhorse.policy.threads import most_lanes
 from darkhorse.rollout.arrivals import Arrivals
 from darkhorse.rollout.engine import Inbox, Request
-from darkhorse.rollout.lane import Lane, reading_order
+from darkhorse.rollout.lane import DRAFT_TOKENS, Lane, reading_order
 from darkhorse.rollout.side_by_side import Decode, run_side_by_side
 from darkhorse.rollout.trajectory import Completion
 
@@ -37,6 +37,7 @@ class LocalEngine:
         cache_gib: about the most memory for keys and values, in GiB; None allows a third of the device's. Requests wait
             where there might not be room to their end; one that could not find room even alone is a `UserError`.
         min_sequences_per_lane: no more lanes are opened than have so many each.
+        draft_tokens: most tokens guessed for a sequence at a step, while few are decoded.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class LocalEngine:
         lanes: int = 1,
         cache_gib: float | None = None,
         min_sequences_per_lane: int = 64,
+        draft_tokens: int = DRAFT_TOKENS,
     ) -> None:
         self.policy = policy
         self._max_sequences, self._min_sequences_per_lane = max_sequences, min_sequences_per_lane
         lanes = most_lanes(lanes, policy.model.device)
-        self._lanes = [Lane(policy, on_token) for _ in range(lanes)]
+        self._lanes = [Lane(policy, on_token, draft_tokens=draft_tokens) for _ in range(lanes)]
         self._cache_bytes = memory_bytes(policy.model.device) // 3 if cache_gib is None else int(cache_gib * 2**30)
         self.weights_version = 0
 
