@@ -97,10 +97,18 @@ def test_greedy_takes_the_likeliest():
 
 
 @settings(max_examples=100)
-@example(0, 0, 0.99999, 0.0)
-@given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.01, 1.0), st.floats(0.0, 1.0))
-def test_truncation_keeps_what_transformers_keeps(seed, top_k, top_p, min_p):
-    logits = 3 * torch.randn(3, 50, generator=torch.Generator().manual_seed(seed))
+@example(0, 50, 0, 0.99999, 0.0)
+@example(0, 1500, 0, 0.5, 0.0)
+@example(0, 1500, 0, 0.9999, 0.0)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from((50, 90, 1500)),  # some need more tokens to fill a nucleus than are looked at first
+    st.integers(0, 60),
+    st.floats(0.01, 1.0),
+    st.floats(0.0, 1.0),
+)
+def test_truncation_keeps_what_transformers_keeps(seed, vocabulary, top_k, top_p, min_p):
+    logits = 3 * torch.randn(3, vocabulary, generator=torch.Generator().manual_seed(seed))
     wanted = logits
     on_the_edge = torch.zeros_like(logits, dtype=torch.bool)
     if top_k:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 _BLOCK = 256
+_CANDIDATES = (64, 1024)
+"""How many of the likeliest tokens are looked at for a nucleus before all are."""
 _LEAST = torch.finfo(torch.float32).tiny
 """Weights up to it keep too few digits for a log-probability; they count as zero, so that no block of them alone can
 be chosen."""
@@ -36,7 +38,7 @@ def sample_tokens(logits_BV: Tensor, uniforms_B: Tensor) -> tuple[Tensor, Tensor
     if padding:
         weights_BV = torch.nn.functional.pad(weights_BV, (0, padding))
     weights_BNK = weights_BV.view(batch, -1, _BLOCK)
-    blocks_BN = weights_BNK.sum(-1, dtype=torch.float64)
+    blocks_BN = weights_BNK.sum(-1).double()  # a sum in float64 would copy all weights first
     cumulative_BN = blocks_BN.cumsum(-1)
     total_B1 = cumulative_BN[:, -1:]
     target_B1 = uniforms_B.to(torch.float64)[:, None] * total_B1
@@ -73,13 +75,30 @@ def truncate_logits(logits_BV: Tensor, top_k: int, top_p: float, min_p: float) -
         lowest_B1 = logits_BV.topk(top_k, -1).values[:, -1:]
         logits_BV = logits_BV.masked_fill(logits_BV < lowest_B1, float("-inf"))
     if top_p < 1.0:
-        sorted_BV, order_BV = logits_BV.sort(-1, descending=True)
-        probabilities_BV = sorted_BV.softmax(-1)
+        sorted_BN, order_BN, probabilities_BN = _likeliest(logits_BV, top_p)
         # a token goes when the likelier ones already hold top_p together
-        drop_BV = probabilities_BV.cumsum(-1) - probabilities_BV >= top_p
-        drop_BV[:, 0] = False
-        logits_BV = logits_BV.masked_fill(torch.zeros_like(drop_BV).scatter_(1, order_BV, drop_BV), float("-inf"))
+        drop_BN = probabilities_BN.cumsum(-1) - probabilities_BN >= top_p
+        drop_BN[:, 0] = False
+        kept_BN = sorted_BN.masked_fill(drop_BN, float("-inf"))
+        logits_BV = torch.full_like(logits_BV, float("-inf")).scatter_(1, order_BN, kept_BN)
     if min_p > 0.0:
         floor_B1 = logits_BV.amax(-1, keepdim=True) + float(np.log(min_p))
         logits_BV = logits_BV.masked_fill(logits_BV < floor_B1, float("-inf"))
     return logits_BV
+
+
+def _likeliest(logits_BV: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """As many of the likeliest tokens as hold a share of the probability in every row: logits, tokens, probabilities.
+
+    A few nearly always do, and sorting a whole vocabulary takes longer than a small model's step.
+    """
+    total_B1 = logits_BV.logsumexp(-1, keepdim=True)
+    for count in (*_CANDIDATES, logits_BV.shape[-1]):
+        if count < logits_BV.shape[-1]:
+            sorted_BN, order_BN = logits_BV.topk(count, -1)
+        else:
+            sorted_BN, order_BN = logits_BV.sort(-1, descending=True)
+        probabilities_BN = (sorted_BN - total_B1).exp()
+        if sorted_BN.shape == logits_BV.shape or bool((probabilities_BN.sum(-1) >= share).all()):
+            break
+    return sorted_BN, order_BN, probabilities_BN
