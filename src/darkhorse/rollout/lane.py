@@ -102,8 +102,9 @@ class Lane:
         self._at_once = tokens_at_once(model.device)
 
     def withdraw(self, request: int, sample: int) -> None:
-        """Give up a sample before the next decoding step, if it has not ended; its slot is free then. A long prompt that
-        is being read for samples given up is read no further. From any thread.
+        """Give up a sample before the next decoding step, if it has not ended; its slot is free then. From any thread.
+
+        A long prompt that is being read for samples given up is read no further.
         """
         self._withdrawn.append((request, sample))
 
