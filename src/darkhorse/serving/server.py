@@ -9,14 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 
 from darkhorse.http_server import address_of, listen, require_secret
-from darkhorse.serving.app import Serving
-from darkhorse.serving.backend import Backend
-from darkhorse.serving.prompts import Served
+
+if TYPE_CHECKING:  # they import torch, which takes seconds: first see whether there is anything to serve
+    from darkhorse.serving.app import Serving
+    from darkhorse.serving.backend import Backend
+    from darkhorse.serving.prompts import Served
 
 READY = "darkhorse serve ready on "
 KEY_VARIABLE = "DARKHORSE_API_KEY"
@@ -64,6 +66,8 @@ def serve(model: str, options: ServeOptions) -> None:
     require_secret(options.host, options.api_key, "The server would listen", "key", KEY_VARIABLE)
     with listen(options.host, options.port, "The server") as listener:
         served, backend = _OPENERS[options.engine](model, options)
+        from darkhorse.serving.app import Serving
+
         try:
             _keep_going_on_term()
             serving = Serving(served, backend, options.max_sequences + options.max_waiting, options.api_key)
