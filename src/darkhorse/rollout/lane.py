@@ -294,8 +294,10 @@ class Lane:
         """What each sequence reads in a step, as many tokens each: its next one and guesses, filled up with what is
         forgotten again.
         """
-        room = min(sequence.end - length for sequence, length in zip(live, cache.lengths, strict=True))
-        most = min(self._draft_tokens, decoder.spare_rows // len(live) - 1, room - 1)
+        most = min(self._draft_tokens, decoder.spare_rows // len(live) - 1)
+        if most > 0:
+            room = min(sequence.end - length for sequence, length in zip(live, cache.lengths, strict=True))
+            most = min(most, room - 1)
         guesses = [sequence.guess(most) for sequence in live] if most > 0 else []
         width = 1 + max(map(len, guesses), default=0)
         fed = [[sequence.take()] for sequence in live]
