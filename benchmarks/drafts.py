@@ -58,11 +58,11 @@ class Counted:
             self.rows += len(tokens) // width
             return self._step(decoder, cache, tokens, width)
 
-        EagerDecoder.step = step  # type: ignore[method-assign]
+        EagerDecoder.step = step
         return self
 
     def __exit__(self, *exception: object) -> None:
-        EagerDecoder.step = self._step  # type: ignore[method-assign]
+        EagerDecoder.step = self._step
 
 
 async def answer(engine: LocalEngine, requests: list[Request]) -> int:
