@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from darkhorse.errors import UserError
+from darkhorse.errors import UserError, described
 from darkhorse.evals.suites.suite import HubSet, Parts, Row, Suite
 
 FOLDER_VARIABLE = "DARKHORSE_DATA"
@@ -146,7 +146,7 @@ def _hub_file(source: HubSet, name: str) -> Iterator[Row]:
         content = Path(path).read_bytes()
     except Exception as error:  # the hub and its network raise every kind of error
         raise UserError(
-            f"Cannot load '{name}' of the hub data set '{source.name}': {type(error).__name__}: {error}",
+            f"Cannot load '{name}' of the hub data set '{source.name}': {described(error)}",
             f"Check the network. {_GIVE}",
         ) from error
     return _rows(content, Path(name))

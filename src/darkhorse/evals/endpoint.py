@@ -17,7 +17,7 @@ from darkhorse.agent.tools.calling import ToolFailed, call_tool
 from darkhorse.chat.reasoning import THINK_CLOSE, split_reasoning
 from darkhorse.chat.tool_calls import format_tool_call, parse_tool_calls
 from darkhorse.config.rollout import AgentConfig
-from darkhorse.errors import UserError
+from darkhorse.errors import UserError, described
 from darkhorse.evals.targets import Episode, Refused, Reply, Unanswered
 from darkhorse.rollout.engine import SamplingParams
 from darkhorse.tasks.task import Task
@@ -164,7 +164,7 @@ class Endpoint:
                 problem = f"status {answer.status_code}: {_message(answer)}"
                 pause = max(pause, _retry_after(answer))
             except (httpx.RequestError, ValueError) as error:
-                problem = f"{type(error).__name__}: {error}"
+                problem = described(error)
             if attempt < self._options.retries:
                 await asyncio.sleep(pause)
         raise Unanswered(problem)

@@ -14,7 +14,7 @@ from typing import Any
 from darkhorse import __version__
 from darkhorse.agent.episode import derive_seed
 from darkhorse.chat.reasoning import Response
-from darkhorse.errors import UserError
+from darkhorse.errors import UserError, described
 from darkhorse.evals.data import SuiteData, load
 from darkhorse.evals.figures import suite_figures
 from darkhorse.evals.published import published
@@ -232,7 +232,7 @@ async def _published_verdict(task: Task, response: Response, context: Context) -
     except UserError:
         raise
     except Exception as error:  # a verifier that raises is our failure, not the model's
-        return Abstained(f"verifier '{task.verifier}' failed: {type(error).__name__}: {error}")
+        return Abstained(f"verifier '{task.verifier}' failed: {described(error)}")
 
 
 def sample_seed(seed: int, item: Plan, task: Task, number: int) -> int:

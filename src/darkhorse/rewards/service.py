@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
+from darkhorse.errors import described
 from darkhorse.http_server import require_secret, token_check
 from darkhorse.rewards.reward_model import ScoresAll
 from darkhorse.rewards.scorer import Ask, verdict_of
@@ -92,7 +93,7 @@ class Batcher:
             except Exception as error:
                 for _, future in taken:
                     if not future.done():
-                        future.set_exception(HTTPException(500, f"{type(error).__name__}: {error}"))
+                        future.set_exception(HTTPException(500, described(error)))
                 continue
             for (_, future), scores in zip(taken, found, strict=True):
                 if not future.done():
@@ -204,6 +205,6 @@ class RemoteRewardModel:
                 if error.response.status_code < 500 and error.response.status_code != 429:
                     break
             except (httpx.HTTPError, ValidationError, ValueError) as error:
-                problem = f"{type(error).__name__}: {error}"
+                problem = described(error)
         abstained: Verdict = Abstained(f"The reward model at {self._url} gave no score: {problem}.")
         return [abstained] * len(ask.answers)

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from darkhorse.errors import described
 from darkhorse.sandbox.protocol import ExecuteRequest, ExecuteResult, Health, JudgeRequest, JudgeResult
 
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
@@ -109,7 +110,7 @@ class SandboxClient:
                         timeout=httpx.Timeout(timeout_s, connect=5.0),
                     )
                 except httpx.TransportError as error:
-                    failure = f"{type(error).__name__}: {error}".rstrip(": ")
+                    failure = described(error)
                 else:
                     if response.is_success:
                         return response.content

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from darkhorse.errors import UserError, missing_extra
+from darkhorse.errors import UserError, described, missing_extra
 from darkhorse.tasks.importers import Importer, Origin
 from darkhorse.tasks.mixture import FiniteSource, Item
 from darkhorse.tasks.task import Demonstration
@@ -49,7 +49,7 @@ def hub_rows(name: str, split: str = "train", subset: str | None = None) -> Iter
     except Exception as error:  # the hub, its network and its builders raise every kind of error
         which = f"'{name}' (subset '{subset}')" if subset else f"'{name}'"
         raise UserError(
-            f"Cannot load split '{split}' of the hub data set {which}: {type(error).__name__}: {error}",
+            f"Cannot load split '{split}' of the hub data set {which}: {described(error)}",
             "Check name, subset, split and network; a downloaded copy can be read as a file source instead.",
         ) from error
     return (dict(row) for row in dataset)

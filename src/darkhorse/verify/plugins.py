@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from darkhorse.errors import UserError
+from darkhorse.errors import UserError, described
 
 GROUP = "darkhorse.verifiers"
 
@@ -67,7 +67,7 @@ def _loaded(name: str) -> Any:
     except Exception as error:
         raise UserError(
             f"The verifier '{name}' of the package '{_package(entry)}' cannot be loaded from '{entry.value}': "
-            f"{type(error).__name__}: {error}",
+            f"{described(error)}",
             "Mend or uninstall the package.",
         ) from error
     if not inspect.iscoroutinefunction(verifier):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkhorse.chat.reasoning import THINK_CLOSE, THINK_OPEN, Response
-from darkhorse.errors import UserError, did_you_mean
+from darkhorse.errors import UserError, described, did_you_mean
 from darkhorse.sandbox.protocol import RunLimits
 from darkhorse.tasks.task import Task
 from darkhorse.verify import plugins
@@ -108,4 +108,4 @@ async def judge(task: Task, response: Response, context: Context) -> Verdict:
     except UserError:
         raise
     except Exception as error:
-        return Abstained(f"verifier '{task.verifier}' failed: {type(error).__name__}: {error}")
+        return Abstained(f"verifier '{task.verifier}' failed: {described(error)}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from darkhorse.agent.environments.base import Environment, Setting, register_environment
 from darkhorse.agent.tools.base import ToolUnavailable
-from darkhorse.errors import missing_extra
+from darkhorse.errors import described, missing_extra
 from darkhorse.tasks.task import Task
 from darkhorse.types import ToolSchema
 
@@ -132,7 +132,7 @@ class _Session:
         except RuntimeError:
             raise
         except Exception as error:
-            raise ToolUnavailable(f"OpenEnv server {self._url}: {type(error).__name__}: {error}") from error
+            raise ToolUnavailable(f"OpenEnv server {self._url}: {described(error)}") from error
 
 
 def _shown(observation: Any) -> str:

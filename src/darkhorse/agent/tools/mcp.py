@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from darkhorse.agent.tools.base import Shared, Tool, ToolUnavailable, shorten
-from darkhorse.errors import UserError, missing_extra
+from darkhorse.errors import UserError, described, missing_extra
 from darkhorse.types import ToolSchema
 
 _CLOSED, _TIMED_OUT = (-32000, -32001), (408,)  # codes with which the package reports a connection that is gone
@@ -91,7 +91,7 @@ class McpConnection:
             raise
         except Exception as error:
             await self._drop()
-            raise ToolUnavailable(f"{_name(self.server)}: {type(error).__name__}: {error}") from error
+            raise ToolUnavailable(f"{_name(self.server)}: {described(error)}") from error
         return [_schema(tool) for tool in found]
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> str:
@@ -103,7 +103,7 @@ class McpConnection:
             if code is not None and code not in (*_CLOSED, *_TIMED_OUT):
                 return f"Error: {getattr(error, 'message', error)}"
             await self._drop()
-            raise ToolUnavailable(f"{_name(self.server)}: {type(error).__name__}: {error}".rstrip(": ")) from error
+            raise ToolUnavailable(f"{_name(self.server)}: {described(error)}") from error
         text = "\n".join(getattr(part, "text", f"<{part.type}>") for part in result.content)
         return f"Error: {text}" if result.is_error else text or "(no output)"
 
@@ -120,7 +120,7 @@ class McpConnection:
                 except BaseException as error:
                     self._holder.cancel()
                     if isinstance(error, Exception):
-                        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+                        reason = described(error)
                         raise ToolUnavailable(f"{_name(self.server)}: {reason}") from error
                     raise
             return self._client

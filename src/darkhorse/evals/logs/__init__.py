@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from darkhorse.errors import UserError
+from darkhorse.errors import UserError, described
 from darkhorse.evals.logs import inspect_ai, lm_eval
 from darkhorse.evals.measure import RESULTS, SETTINGS
 from darkhorse.observe import jsonl
@@ -68,7 +68,7 @@ def import_logs(paths: Iterable[Path], output: Path) -> dict[str, int]:
         try:
             found = list(reader(path))
         except (ValueError, KeyError, TypeError) as error:
-            what = f"{type(error).__name__}: {error}"
+            what = described(error)
             raise UserError(
                 f"'{path}' cannot be read as a log: {what}.",
                 "Give Inspect's JSON logs ('inspect log convert --to json'), or samples_*.jsonl of lm-eval.",
