@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple, TypeAlias
@@ -139,13 +139,25 @@ def holds(suite: str, row: dict[str, Any]) -> bool:
     return bool(row["gain"] >= -MOST_LOST) if suite in STAGE_1 else row["low"] is not None and row["low"] > 0
 
 
-def figures(measured: dict[str, Scores], arms: Sequence[str]) -> dict[str, Any]:
-    """All that is reported, as fractions."""
+def measured_so_far(
+    recipes: Mapping[int, Recipe], derive: Callable[[Recipe], Mapping[str, Recipe]]
+) -> Iterator[tuple[int, dict[str, Path]]]:
+    """As `run_seeds`, but of what is there."""
+    for seed, recipe in recipes.items():
+        folders = {name: Path(run.output) / run.name for name, run in {RECIPE: recipe, **derive(recipe)}.items()}
+        found = {name: path for name, path in folders.items() if (path / "evals" / f"{AFTER}.jsonl").exists()}
+        if RECIPE in found:
+            yield seed, found
+
+
+def figures(measured: dict[str, Scores]) -> dict[str, Any]:
+    """All that is reported, as fractions; an arm is compared over the seeds that it has been trained with."""
     before, recipe = measured[STAGE_1_DONE], measured[RECIPE]
+    arms = [name for name in ARMS if measured.get(name)]
     seeds = sorted({sample.seed for sample in before})
 
     def means(scores: Scores, seed: int) -> dict[str, float]:
-        suites = dict.fromkeys(sample.suite for sample in scores)
+        suites = dict.fromkeys(sample.suite for sample in scores if sample.seed == seed)
         return {suite: fmean(v for s, v in scores.items() if (s.suite, s.seed) == (suite, seed)) for suite in suites}
 
     return {
@@ -186,6 +198,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="optimizer steps of every stage; as in the recipe when unset")
     parser.add_argument("--output", type=Path, default=Path("runs/stage2"))
     parser.add_argument("--jobs", type=int, default=1, help="runs at once")
+    parser.add_argument("--report", action="store_true", help="of what has been measured so far; runs nothing")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     recipes = {
@@ -197,17 +210,20 @@ def main() -> None:
     def arms(recipe: Recipe) -> dict[str, Recipe]:
         return {name: arm(recipe, name) for name in options.arms}
 
-    for seed, folders in run_seeds(recipes, arms, options.jobs):
+    runs = measured_so_far(recipes, arms) if options.report else run_seeds(recipes, arms, options.jobs)
+    for seed, folders in runs:
         measured[STAGE_1_DONE] |= scores(folders[RECIPE], BEFORE, seed)
         for name, folder in folders.items():
             measured[name] |= scores(folder, AFTER, seed)
-        write_json(options.json, {**settings, **figures(measured, options.arms)})
-    result = figures(measured, options.arms)
-    without = {name: result["stage2"].pop(name) for name in options.arms}
+        write_json(options.json, {**settings, **figures(measured)})
+    if not measured[RECIPE]:
+        raise SystemExit(f"Nothing has been measured in {options.output} yet.")
+    result = figures(measured)
+    without = {name: result["stage2"].pop(name) for name in result["recipe_minus"]}
     for name, rows in {"as in the recipe": result["stage2"], **without}.items():
         print_table(f"stage 2, {name}", ("before", "after"), rows, claimed=True)
-    for name in options.arms:
-        print_table(f"the recipe against {name}", (name, "recipe"), result["recipe_minus"][name], claimed=False)
+    for name, rows in result["recipe_minus"].items():
+        print_table(f"the recipe against {name}", (name, "recipe"), rows, claimed=False)
 
 
 if __name__ == "__main__":
