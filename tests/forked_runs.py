@@ -52,7 +52,7 @@ def in_last_step(then: Callable[[], None]) -> None:
 
 
 def kill_in_a_rollout() -> None:
-    """In the middle of decoding: at the fifth token of the last step."""
+    """In the middle of decoding: at the fifth step of it."""
 
     def wrap(original: Any) -> Any:
         calls = iter(range(1, 100))
@@ -64,7 +64,7 @@ def kill_in_a_rollout() -> None:
 
         return decode
 
-    in_last_step(lambda: replace(Lane, "_decode", wrap))
+    in_last_step(lambda: replace(Lane, "_step", wrap))
 
 
 def kill_in_an_update() -> None:

@@ -362,14 +362,15 @@ def test_clients_share_the_batches_of_the_engine(local):
 
 def test_a_failure_of_the_engine_is_an_error_and_the_next_request_is_served(monkeypatch):
     backend = LocalBackend(tiny.policy, 4, cache_gib=0.2)
-    draw, broken = backend._lane._draw, [True]
+    drawer = backend._lane._drawer
+    draw, broken = drawer.draw, [True]
 
     def fail(live, logits):
         if broken.pop() if broken else False:
             raise ArithmeticError("no such token")
         draw(live, logits)
 
-    monkeypatch.setattr(backend._lane, "_draw", fail)
+    monkeypatch.setattr(drawer, "draw", fail)
     with running(backend) as server:
         with pytest.raises(openai.InternalServerError) as caught:
             client(server).completions.create(model=NAME, prompt="x")
