@@ -111,6 +111,7 @@ def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
 
     from darkhorse.config.model import ModelConfig
     from darkhorse.serving.local import LocalBackend, opener
+    from darkhorse.serving.prompts import Served
 
     backend = LocalBackend(
         opener(ModelConfig(name=model, dtype=options.dtype), options.context), options.max_sequences, options.cache_gib
