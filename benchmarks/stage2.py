@@ -163,7 +163,10 @@ def figures(measured: dict[str, Scores]) -> dict[str, Any]:
     return {
         "stage2": changes(before, recipe) | {name: changes(before, measured[name]) for name in arms},
         "recipe_minus": {name: changes(measured[name], recipe) for name in arms},
-        "seeds": {str(seed): {name: means(scores, seed) for name, scores in measured.items()} for seed in seeds},
+        "seeds": {
+            str(seed): {name: found for name, scores in measured.items() if (found := means(scores, seed))}
+            for seed in seeds
+        },
     }
 
 
