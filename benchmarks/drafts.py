@@ -83,7 +83,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=EMBEDDED)
-    parser.add_argument("--sequences", type=int, nargs="+", default=[1, 4, 8], help="decoded at once")
+    parser.add_argument("--sequences", type=int, nargs="+", default=[1, 2, 4], help="decoded at once")
     parser.add_argument("--problems", type=int, default=8, help="of each suite")
     parser.add_argument("--new-tokens", type=int, default=192)
     parser.add_argument("--repeats", type=int, default=3)

@@ -29,7 +29,7 @@ class Decoder(Protocol):
 class EagerDecoder:
     """Runs the model's operations one by one."""
 
-    spare_rows = 16  # a processor reads the weights from memory for so many as for one
+    spare_rows = 8  # a processor computes with so many in the time of one: it waits for the weights
 
     def __init__(self, forward: Forward, device: torch.device) -> None:
         self._forward, self._device = forward, device
