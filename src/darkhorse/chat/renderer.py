@@ -120,9 +120,9 @@ class Renderer:
 
 def _harmless(message: Message) -> Message:
     content = message.get("content")
-    return (
-        {**message, "content": _inert(content)} if message["role"] == "tool" and isinstance(content, str) else message
-    )
+    if message["role"] != "tool" or not isinstance(content, str):
+        return message
+    return {**message, "content": _inert(content)}
 
 
 def _inert(text: str) -> str:

@@ -13,8 +13,7 @@ from typing import Any
 
 from darkhorse import __version__
 from darkhorse.agent.episode import derive_seed
-from darkhorse.chat.reasoning import Response
-from darkhorse.errors import UserError, described
+from darkhorse.errors import UserError
 from darkhorse.evals.data import SuiteData, load
 from darkhorse.evals.figures import suite_figures
 from darkhorse.evals.published import published
@@ -221,18 +220,9 @@ class _Run:
         elif item.protocol.gate:
             verdict = await registry.judge(task, response, context)
         else:
-            verdict = await _published_verdict(task, response, context)
+            # without training's gate of format, as published protocols have it
+            verdict = await registry.run(registry.get(task.verifier), task, response, context)
         return _row(self.target.name, item, task, number, episode, response.answer, verdict)
-
-
-async def _published_verdict(task: Task, response: Response, context: Context) -> Verdict:
-    """The verifier's verdict without training's gate of format, as published protocols have it."""
-    try:
-        return await registry.get(task.verifier)(task, response, context)
-    except UserError:
-        raise
-    except Exception as error:  # a verifier that raises is our failure, not the model's
-        return Abstained(f"verifier '{task.verifier}' failed: {described(error)}")
 
 
 def sample_seed(seed: int, item: Plan, task: Task, number: int) -> int:

@@ -131,9 +131,10 @@ class SlotCache:
         return self._starts()[number] + row
 
     @property
-    def lengths(self) -> list[int]:
-        """Of the live sequences, by slot."""
-        return [length for rows in self.ledger.blocks for length in rows.lengths]
+    def room(self) -> int:
+        """Tokens that every live sequence may still take before its end."""
+        blocks = self.ledger.blocks
+        return min(end - length for rows in blocks for end, length in zip(rows.ends, rows.lengths, strict=True))
 
     def expect(self, slots: int) -> None:
         """Make blocks from now on for about so many sequences."""

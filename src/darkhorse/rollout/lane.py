@@ -296,8 +296,7 @@ class Lane:
         """
         most = min(self._draft_tokens, decoder.spare_rows // len(live) - 1)
         if most > 0:
-            room = min(sequence.end - length for sequence, length in zip(live, cache.lengths, strict=True))
-            most = min(most, room - 1)
+            most = min(most, cache.room - 1)
         guesses = [sequence.guess(most) for sequence in live] if most > 0 else []
         width = 1 + max(map(len, guesses), default=0)
         fed = [[sequence.take()] for sequence in live]

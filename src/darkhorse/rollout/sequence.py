@@ -22,7 +22,6 @@ class LiveSequence:
         prompt: all of it.
         sampling: of its request.
         uniforms: the numbers that decide its draws.
-        end: how long it may get, its prompt included.
         unread: prompt tokens that decoding steps read before it is drawn.
         tokens, logprobs: drawn so far.
     """
@@ -32,7 +31,6 @@ class LiveSequence:
     prompt: Sequence[int]
     sampling: SamplingParams
     uniforms: np.ndarray
-    end: int
     unread: deque[int] = field(default_factory=deque)
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -62,7 +60,7 @@ def begin(index: int, sample: int, request: Request, computed: int | None = None
     """A sample of a request whose first `computed` prompt tokens have been read; all of them when None."""
     draws = uniforms(request.sampling.seed, sample, request.sampling.max_tokens)
     unread = deque(request.prompt[computed:] if computed is not None else ())
-    return LiveSequence(index, sample, request.prompt, request.sampling, draws, end_of(request), unread)
+    return LiveSequence(index, sample, request.prompt, request.sampling, draws, unread)
 
 
 def end_of(request: Request) -> int:

@@ -103,6 +103,15 @@ async def judge(task: Task, response: Response, context: Context) -> Verdict:
         return Scored(0.0, "There is no answer after the thinking.", _FORMAT, "no_answer")
     if THINK_CLOSE in response.answer or THINK_OPEN in response.answer:
         return Scored(0.0, "The answer opens or closes the thinking once more.", _FORMAT, "no_answer")
+    return await run(verifier, task, response, context)
+
+
+async def run(verifier: Verifier, task: Task, response: Response, context: Context) -> Verdict:
+    """A verifier's verdict; an abstention if it raises, which is our failure and not the model's.
+
+    Raises:
+        UserError: if the verifier does.
+    """
     try:
         return await verifier(task, response, context)
     except UserError:

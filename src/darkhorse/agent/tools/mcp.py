@@ -91,8 +91,11 @@ class McpConnection:
             raise
         except Exception as error:
             await self._drop()
-            raise ToolUnavailable(f"{_name(self.server)}: {described(error)}") from error
+            raise self._unavailable(error) from error
         return [_schema(tool) for tool in found]
+
+    def _unavailable(self, error: Exception) -> ToolUnavailable:
+        return ToolUnavailable(f"{_name(self.server)}: {described(error)}")
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> str:
         client = await self._connected()
@@ -103,7 +106,7 @@ class McpConnection:
             if code is not None and code not in (*_CLOSED, *_TIMED_OUT):
                 return f"Error: {getattr(error, 'message', error)}"
             await self._drop()
-            raise ToolUnavailable(f"{_name(self.server)}: {described(error)}") from error
+            raise self._unavailable(error) from error
         text = "\n".join(getattr(part, "text", f"<{part.type}>") for part in result.content)
         return f"Error: {text}" if result.is_error else text or "(no output)"
 
@@ -120,8 +123,7 @@ class McpConnection:
                 except BaseException as error:
                     self._holder.cancel()
                     if isinstance(error, Exception):
-                        reason = described(error)
-                        raise ToolUnavailable(f"{_name(self.server)}: {reason}") from error
+                        raise self._unavailable(error) from error
                     raise
             return self._client
 

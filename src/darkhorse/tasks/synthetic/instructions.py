@@ -6,7 +6,6 @@ import itertools
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 from darkhorse.tasks import constraints as c
 from darkhorse.tasks.synthetic import prose, wordlists
@@ -83,9 +82,8 @@ def _finish(
 ) -> Demonstration:
     question = " ".join((opening, *(one.wording for one in instructions)))
     truth = {"constraints": [rule.model_dump() for rule in rules]}
-    demonstration = demonstrate(question, "instructions", truth, style, thinking, text)
-    metadata = {**demonstration.task.metadata, "kinds": [one.rule.model_dump()["kind"] for one in instructions]}
-    return replace(demonstration, task=replace(demonstration.task, metadata=metadata))
+    kinds = [one.rule.model_dump()["kind"] for one in instructions]
+    return demonstrate(question, "instructions", truth, style, thinking, text, kinds=kinds)
 
 
 def _think(style: Style, goal: str, instructions: Sequence[Instruction], text: str) -> tuple[Style, str]:

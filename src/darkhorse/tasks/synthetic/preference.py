@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from darkhorse.tasks.synthetic import wordlists
 from darkhorse.tasks.synthetic.base import Generator
@@ -306,9 +306,8 @@ def sample_reply(rng: random.Random, level: int) -> Demonstration:
         "steps": f"{about.name} writes about the {about.item}. Reply in a few words.",
         "checked": f"{about.name} has a problem with the {about.item}. Short reply, then done.",
     }[style]
-    demonstration = demonstrate(str(about.prompt[0]["content"]), "preference", about.truth(), style, thinking, answer)
-    metadata = {**demonstration.task.metadata, "meets_rubric": meets}
-    return replace(demonstration, task=replace(demonstration.task, metadata=metadata))
+    message = str(about.prompt[0]["content"])
+    return demonstrate(message, "preference", about.truth(), style, thinking, answer, meets_rubric=meets)
 
 
 GENERATORS: tuple[Generator, ...] = (Generator("preference", "reply", 1, sample_reply),)

@@ -7,7 +7,6 @@ open-ended: without a scorer an answer is worth whether it obeys, with one the r
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 from darkhorse.tasks import constraints as c
 from darkhorse.tasks.synthetic import preference
@@ -35,9 +34,8 @@ def sample_reply(rng: random.Random, level: int) -> Demonstration:
     }[style]
     rule = {"verifier": "instructions", "truth": {"constraints": [instruction.rule.model_dump()]}}
     question = f"{about.prompt[0]['content']} {instruction.wording}"
-    demonstration = demonstrate(question, "open_ended", {"reference": answer, "rules": [rule]}, style, thinking, answer)
-    metadata = {**demonstration.task.metadata, "kinds": [kind]}
-    return replace(demonstration, task=replace(demonstration.task, metadata=metadata))
+    truth = {"reference": answer, "rules": [rule]}
+    return demonstrate(question, "open_ended", truth, style, thinking, answer, kinds=[kind])
 
 
 def _obeying(rule: c.Rule, reply: str, about: preference.Scene) -> str:

@@ -42,14 +42,16 @@ def write_thinking(style: Style, brief: str, steps: str, check: str, max_tokens:
     return ("brief", brief) if style == "brief" else ("steps", steps)
 
 
-def demonstrate(question: str, verifier: str, truth: Any, style: Style, thinking: str, answer: str) -> Demonstration:
-    """A single-turn demonstration; id and source are set by `draw`."""
+def demonstrate(
+    question: str, verifier: str, truth: Any, style: Style, thinking: str, answer: str, **metadata: Any
+) -> Demonstration:
+    """A single-turn demonstration; id and source are set by `draw`. `metadata` is added to its style."""
     task = Task(
         id="",
         prompt=({"role": "user", "content": question},),
         verifier=verifier,
         truth=truth,
-        metadata={"style": style},
+        metadata={"style": style, **metadata},
     )
     content = f"{thinking}\n{THINK_CLOSE}\n\n{answer}"
     return Demonstration(task, ({"role": "assistant", "content": content},))
