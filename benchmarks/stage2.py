@@ -90,7 +90,7 @@ def arm(recipe: Recipe, name: str) -> Recipe:
     changed.evaluation.stages = [AFTER]
     stage = stage_2(changed)
     if name == "no_replay":
-        stage.replay_from = None
+        stage.replay_from = stage.replay_beta = None
     else:
         stage.learned_reward.failed_rule_cap = 1.0
         stage.learned_reward.guards.checks = []

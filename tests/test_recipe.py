@@ -60,6 +60,7 @@ max_refills = 0
 reward_model = "preference_model"
 replay_from = "reason"
 replay_share = 0.5
+replay_beta = 0.5
 scale_rewards = "source"
 watch = { tasks = [{ type = "synthetic", suite = "mathematics" }], samples_per_suite = 2 }
 truncation = "keep"
@@ -135,6 +136,9 @@ def test_the_general_stage_replays_the_one_before(run: Path) -> None:
     suites = [row["suite"] for row in rollouts(run, "general")]
     assert sorted(set(suites)) == ["function_calls", "preference", "programming", "tasks"]
     assert {suites.count(suite) for suite in suites} == {2}
+    (metrics,) = read_metrics(run / "general" / "metrics.jsonl")
+    assert metrics["groups/kept"] >= 2, "what is replayed teaches whatever its rewards are"
+    assert "kl" in metrics, "it is held near the policy that the stage started from"
 
 
 def test_the_summary_holds_the_figures_of_every_stage_and_suite(run: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +34,6 @@ from darkhorse.policy.saving import write_file
 from darkhorse.rewards.build import build_scorers
 from darkhorse.rewards.reward_model import load_reward_model
 from darkhorse.tasks.build import build_mixture
-from darkhorse.tasks.mixture import Mixture
 from darkhorse.tasks.pairs import build_pairs
 from darkhorse.training.checkpoint import Checkpoints
 from darkhorse.training.data_checks import check_demonstrations, check_verifiers
@@ -204,22 +204,26 @@ class _Run:
         folder = self._folder(stage.reward_model, base) if stage.reward_model is not None else None
         scorer, audit = build_scorers(stage, folder)
         policy = load_policy(self.recipe.model, source)
-        reference = load_policy(self.recipe.model, source) if stage.beta or stage.interpolation < 1 else None
+        held = stage.beta or stage.replay_beta or stage.interpolation < 1
+        reference = load_policy(self.recipe.model, source) if held else None
         with open_workplace(self.recipe, policy) as place:
-            heats = self._replayed_temperatures(stage, mixture)
-            seed = self.recipe.seed
-            trainer = RLTrainer(policy, name, stage, seed, mixture, place, scorer, reference, heats, audit)
+            trainer = RLTrainer(policy, name, stage, self.recipe.seed, mixture, place, scorer, reference, audit=audit)
+            self._set_apart(trainer, mixture.names[len(stage.tasks) :])
             if stage.watch is not None:
-                measure = watching(place, stage.watch, self.recipe.evaluation, trainer.sync, seed)
+                measure = watching(place, stage.watch, self.recipe.evaluation, trainer.sync, self.recipe.seed)
                 trainer.watch = Watch(measure)
             return trainer.train(self.run_dir)
 
-    def _replayed_temperatures(self, stage: RLStage, mixture: Mixture) -> dict[str, float]:
-        """Replayed sources are sampled at the temperature of the stage they come from."""
-        replayed = self.recipe.stage[stage.replay_from] if stage.replay_from is not None else None
-        if not isinstance(replayed, RLStage):
-            return {}
-        return dict.fromkeys(mixture.names[len(stage.tasks) :], replayed.sampling.temperature)
+    def _set_apart(self, trainer: RLTrainer, replayed: Sequence[str]) -> None:
+        """Replayed sources are sampled at the temperature of the stage they come from, and held with a weight of their
+        own.
+        """
+        stage = trainer.settings
+        origin = self.recipe.stage[stage.replay_from] if stage.replay_from is not None else None
+        if isinstance(origin, RLStage):
+            trainer.temperatures = dict.fromkeys(replayed, origin.sampling.temperature)
+        if stage.replay_beta is not None:
+            trainer.betas = dict.fromkeys(replayed, stage.replay_beta)
 
     def _sources(self, stage: RLStage) -> list[tuple[SourceConfig, float]]:
         """The stage's sources, and those of the stage it replays, scaled to their share."""

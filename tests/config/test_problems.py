@@ -85,6 +85,11 @@ def test_adapters_and_moving_back_exclude_each_other(tmp_path: Path) -> None:
     assert "stage.reason.lora unset" in str(error)
 
 
+def test_a_weight_on_replayed_prompts_needs_a_stage_to_replay(tmp_path: Path) -> None:
+    error = problem(tmp_path, "--stage.reason.replay_beta=0.5")
+    assert "stage.reason.replay_beta is 0.5, but the stage replays nothing" in str(error)
+
+
 def test_a_missing_setting_says_what_it_means(tmp_path: Path) -> None:
     error = problem(tmp_path, text='[stage.a]\ntype = "sft"\ntasks = [{ type = "file" }]')
     assert "stage.a.tasks.0.path is missing." in error.message

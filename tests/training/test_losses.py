@@ -288,6 +288,22 @@ def test_the_mean_gradient_of_the_kl_loss_is_the_gradient_of_the_kl_divergence()
     torch.testing.assert_close(got, wanted)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_token_may_have_a_weight_of_its_own_in_the_kl_term(name: str) -> None:
+    inputs = batch()
+    plain = replace(CONFIG, beta=0.0)
+    nothing = LOSSES[name](inputs, plain, counts(inputs)).loss
+    term = LOSSES[name](inputs, CONFIG, counts(inputs)).loss - nothing
+    uniform = replace(inputs, beta_T=torch.full_like(inputs.advantages_T, 3 * CONFIG.beta))
+    torch.testing.assert_close(LOSSES[name](uniform, plain, counts(inputs)).loss, nothing + 3 * term)
+    first = inputs.sequence_index_T == 0
+    only_first = replace(inputs, beta_T=torch.where(first, CONFIG.beta, 0.0).double())
+    others = replace(inputs, beta_T=torch.where(first, 0.0, CONFIG.beta).double())
+    parts = [LOSSES[name](part, plain, counts(inputs)).loss - nothing for part in (only_first, others)]
+    assert all(part > 0 for part in parts)
+    torch.testing.assert_close(sum(parts), term)
+
+
 def test_kl_term_without_reference_is_an_error() -> None:
     with pytest.raises(ValueError, match="ref_logprobs_T"):
         LOSSES["dapo"](single(-1.0, 1.0), LossConfig(beta=0.1), Normaliser(1, 1, 4))

@@ -255,10 +255,55 @@ def test_the_kl_term_pulls_towards_the_reference():
     assert all(parameter.grad is None for parameter in reference.model.parameters())
 
 
-def test_a_kl_term_without_a_reference_is_an_error():
-    trainer = trainer_of(varied, beta=0.3)
-    with pytest.raises(UserError, match=r"stage\.reason\.beta is 0\.3.*no reference"):
+@pytest.mark.parametrize("settings", [{"beta": 0.3}, {"replay_beta": 0.3}])
+def test_a_kl_term_without_a_reference_is_an_error(settings):
+    trainer = trainer_of(varied, **settings)
+    trainer.betas = {"scripted": trainer.settings.replay_beta or 0.0}
+    (name,) = settings
+    with pytest.raises(UserError, match=rf"stage\.reason\.{name} is 0\.3.*no reference"):
         trainer.step(1, Recorder(trainer.policy.model))
+
+
+def two_sources(trainer):
+    endless = tasks()
+    trainer.mixture = Mixture([(n, 1.0, EndlessSource(n, lambda at: endless.task(at)[1])) for n in ("own", "held")], 0)
+
+
+def test_a_source_may_be_held_with_a_weight_of_its_own():
+    reference = tiny.policy(dtype=torch.float64, seed=4)
+    trainer = trainer_of(varied, beta_policy=reference, beta=0.3, prompts_per_step=6)
+    two_sources(trainer)
+    trainer.betas = {"held": 1.2}
+    recorder = Recorder(trainer.policy.model)
+    groups, _ = trainer.step(1, recorder)
+    wanted = {}
+    for source, beta in {"own": 0.3, "held": 1.2}.items():
+        mine = [group for group in groups if group.source == source]
+        share = sum(t.num_sampled for g in mine for t in g.trajectories) / sum(
+            t.num_sampled for g in groups for t in g.trajectories
+        )
+        trainer.settings.beta = beta
+        plain = tiny.model(dtype=torch.float64, seed=4)
+        for name, gradient in wanted_gradients(trainer, mine, reference=plain, share=share).items():
+            wanted[name] = wanted.get(name, 0.0) + gradient
+    tiny.assert_same_gradients(recorder.updates[0], wanted)
+
+
+def test_a_held_group_teaches_without_differences_in_its_rewards():
+    def all_right(task, sample, turn):
+        return says(1.0, "because " * (sample % 4))
+
+    trainer = trainer_of(all_right, beta_policy=tiny.policy(dtype=torch.float64, seed=4), max_refills=0)
+    two_sources(trainer)
+    trainer.betas = {"held": 0.5}
+    recorder = Recorder(trainer.policy.model)
+    groups, metrics = trainer.step(1, recorder)
+    held = [group for group in groups if group.source == "held"]
+    assert 0 < len(held) < 4 and metrics["groups/kept"] == len(held)
+    trainer.settings.beta = 0.5
+    plain = tiny.model(dtype=torch.float64, seed=4)
+    wanted = wanted_gradients(trainer, held, reference=plain, share=len(held) / 4)
+    tiny.assert_same_gradients(recorder.updates[0], wanted)
 
 
 def test_a_source_may_have_a_temperature_of_its_own():
@@ -270,7 +315,7 @@ def test_a_source_may_have_a_temperature_of_its_own():
     heats = [1.3 if group.source == "hot" else TEMPERATURE for group in groups]
     assert len(set(heats)) == 2
     assert [request.sampling.temperature for request in trainer.place.engine.requests] == heats
-    packs = [_segment(group, trainer._temperature(group.source)) for group in groups]
+    packs = [_segment(group, trainer._temperature(group.source), 0.0) for group in groups]
     scored, _ = trainer._logprobs(trainer.policy, packs)
     reference = tiny.model(dtype=torch.float64)
     wanted = [

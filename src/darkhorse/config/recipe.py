@@ -72,6 +72,16 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
+    def _held_prompts_are_replayed(self) -> Recipe:
+        for name, stage in self.stage.items():
+            if isinstance(stage, RLStage) and stage.replay_beta is not None and stage.replay_from is None:
+                raise ValueError(
+                    f"stage.{name}.replay_beta is {stage.replay_beta:g}, but the stage replays nothing: "
+                    f"set stage.{name}.replay_from, or leave replay_beta unset"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _whole_weights_move_back(self) -> Recipe:
         for name, stage in self.stage.items():
             if isinstance(stage, RLStage) and stage.interpolation < 1 and stage.lora is not None:

@@ -119,6 +119,9 @@ class RLStage(_PolicyTraining):
     stage's temperature."""
     replay_share: float = Field(default=0.25, ge=0, lt=1)
     """Share of prompts drawn from the replayed stage."""
+    replay_beta: float | None = Field(default=None, ge=0)
+    """Weight of the KL term on replayed prompts; `beta` when unset. Above 0, replayed groups are learned from even if
+    all their scores are equal: what holds them near the policy the stage started from needs no reward."""
     prompts_per_step: int = Field(default=12, ge=1)
     """Groups that make one optimizer step."""
     num_generations: int = Field(default=8, ge=2)

@@ -67,6 +67,7 @@ class LossInputs:
         sequence_index_T: which sequence a token belongs to, in `[0, num_sequences)`.
         num_sequences: sequences in this micro-batch.
         ref_logprobs_T: under the reference policy; needed when `beta` is not 0.
+        beta_T: weight of the KL term by token; the settings' `beta` when None.
     """
 
     logprobs_T: Float[Tensor, " T"]
@@ -77,6 +78,7 @@ class LossInputs:
     sequence_index_T: Int[Tensor, " T"]
     num_sequences: int
     ref_logprobs_T: Float[Tensor, " T"] | None = None
+    beta_T: Float[Tensor, " T"] | None = None
 
     def __post_init__(self) -> None:
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -241,7 +243,9 @@ def _clipped_surrogate(ratio_T: Tensor, inputs: LossInputs, config: LossConfig) 
 def _token_loss(policy_loss_T: Tensor, inputs: LossInputs, config: LossConfig) -> Tensor:
     """Importance weight times policy loss, plus the KL term; 0 outside the mask."""
     loss_T = importance_weights(inputs, config) * policy_loss_T
-    if config.beta:
+    if inputs.beta_T is not None:
+        loss_T = loss_T + inputs.masked(inputs.beta_T) * kl_loss(inputs)
+    elif config.beta:
         loss_T = loss_T + config.beta * kl_loss(inputs)
     return inputs.masked(loss_T)
 

@@ -71,8 +71,9 @@ class RLTrainer:
         mixture: prompts by index.
         place: engine, verifiers' context and tools.
         scorer: scores `preference` and `open_ended` answers; None leaves them to their verifier.
-        reference: the policy the stage starts from; needed when `beta` is not 0 or `interpolation` not 1.
+        reference: the policy the stage starts from; needed when a `beta` is not 0 or `interpolation` not 1.
         temperatures: of sources that are not sampled at the stage's own.
+        betas: weights of the KL term on sources that do not have the stage's own.
         audit: a judge that looks at some of the scorer's answers, without a say in their reward.
         watch: ends the stage early when an earlier one's suites fall.
     """
@@ -86,6 +87,7 @@ class RLTrainer:
     scorer: Scorer | None = None
     reference: Policy | None = None
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    betas: Mapping[str, float] = field(default_factory=dict)
     audit: Scorer | None = None
     watch: Watch | None = None
     _learned: LearnedMetrics = field(init=False)
@@ -222,7 +224,7 @@ class RLTrainer:
                 group.source = source
             await assign_rewards(groups, settings, self.scorer, sampled.coin)
             batch.everything += groups
-            batch.kept += [group for group in groups if _has_signal(group) or not settings.dynamic_sampling]
+            batch.kept += [group for group in groups if self._teaches(group)]
             missing = settings.prompts_per_step - len(batch.kept)
             if missing == 0 or refills == 0:
                 break
@@ -230,6 +232,10 @@ class RLTrainer:
             sampled = await self._sample(missing)
         self._set_advantages(batch.kept)
         return batch
+
+    def _teaches(self, group: Group) -> bool:
+        """Whether to learn from a group: by its rewards, or by what holds its source near the reference."""
+        return _has_signal(group) or not self.settings.dynamic_sampling or self.betas.get(group.source, 0.0) > 0
 
     def _timed_update(self, step: int, batch: Batch, optimizer: MasterOptimizer) -> tuple[dict[str, float], float]:
         """The metrics of `_update`, and its seconds."""
@@ -267,7 +273,11 @@ class RLTrainer:
     def _update(self, step: int, groups: Sequence[Group], optimizer: MasterOptimizer) -> dict[str, float]:
         """Optimizer steps on equal shares of the groups; a share without groups only moves the step counter."""
         updates = self.settings.updates_per_rollout
-        segments = [_segment(group, self._temperature(group.source)) for group in groups if _learned(group)]
+        segments = [
+            _segment(group, self._temperature(group.source), self._beta(group.source))
+            for group in groups
+            if _learned(group)
+        ]
         old = self._old_logprobs(segments) if updates > 1 else None
         shortage = self.settings.prompts_per_step / max(len(segments), 1)
         sums: dict[str, float] = defaultdict(float)
@@ -312,9 +322,9 @@ class RLTrainer:
             logprobs_T, entropy_T = self._logprobs(self.policy, packs)
             olds = [old for _, (_, old) in micro_batch if old is not None]
             ref_T = None
-            if settings.beta:
+            if settings.beta or any(self.betas.values()):
                 with torch.inference_mode():
-                    ref_T = self._logprobs(self._reference("beta"), packs)[0]
+                    ref_T = self._logprobs(self._reference("beta" if settings.beta else "replay_beta"), packs)[0]
                 ref_T = ref_T.clone()
             inputs = loss_inputs(packs, logprobs_T, torch.cat(olds) if olds else logprobs_T.detach(), ref_T)
             outputs = LOSSES[settings.loss_type](inputs, config, normaliser)
@@ -347,6 +357,9 @@ class RLTrainer:
     def _temperature(self, source: str) -> float:
         return self.temperatures.get(source, self.settings.sampling.temperature)
 
+    def _beta(self, source: str) -> float:
+        return self.betas.get(source, self.settings.beta)
+
     @torch.no_grad()
     def _old_logprobs(self, segments: Sequence[_Packed]) -> list[Tensor]:
         """Log-probabilities before the first update, for ratios of the later ones."""
@@ -355,11 +368,15 @@ class RLTrainer:
 
 @dataclass(frozen=True)
 class _Packed:
-    """A group ready for the update: the trajectories to learn from share one prompt, and were sampled alike."""
+    """A group ready for the update: the trajectories to learn from share one prompt, and were sampled alike.
+
+    `beta` weighs their KL term.
+    """
 
     segment: Segment
     members: list[Trajectory]
     temperature: float
+    beta: float = 0.0
 
 
 async def _apart(work: Callable[[], Result]) -> Result:
@@ -384,9 +401,9 @@ def _has_signal(group: Group) -> bool:
     return len(rewards) >= 2 and max(rewards) - min(rewards) > 1e-6
 
 
-def _segment(group: Group, temperature: float) -> _Packed:
+def _segment(group: Group, temperature: float, beta: float) -> _Packed:
     members = _learned(group)
-    return _Packed(Segment(members[0].prompt_tokens, [t.tokens for t in members]), members, temperature)
+    return _Packed(Segment(members[0].prompt_tokens, [t.tokens for t in members]), members, temperature, beta)
 
 
 def loss_inputs(
@@ -397,6 +414,7 @@ def loss_inputs(
     counts = torch.tensor([t.num_sampled for t in members])
     sampling = [lp for t in members for lp, m in zip(t.logprobs, t.loss_mask, strict=True) if m]
     advantages = [value for t in members for value in _token_advantages(t)]
+    betas = [packed.beta for packed in packs for t in packed.members for _ in range(t.num_sampled)]
     device = logprobs_T.device
     return LossInputs(
         logprobs_T=logprobs_T,
@@ -407,6 +425,7 @@ def loss_inputs(
         sequence_index_T=torch.arange(len(members)).repeat_interleave(counts).to(device),
         num_sequences=len(members),
         ref_logprobs_T=ref_logprobs_T,
+        beta_T=None if ref_logprobs_T is None else torch.tensor(betas, dtype=logprobs_T.dtype, device=device),
     )
 
 
