@@ -6,7 +6,7 @@ Source of the 13-grams: Brown et al. (2020), arXiv 2005.14165, appendix C.
 
 from __future__ import annotations
 
-import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ GRAM = 13
 _COMMON = 10
 """A 13-gram that stands in more items of one suite than this is its instruction or template, and says nothing."""
 _SHORTEST_PROMPT = 20  # characters of a whole prompt worth comparing
+_WORD = re.compile(r"[^\W_]+")
 _SHORTEST_GRAM = 8  # an item of fewer than 13 words is one piece, if it has so many
 
 
@@ -50,7 +51,7 @@ class SuiteIndex:
     """The prompts of suites, ready to be found in other text."""
 
     _prompts: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
-    _grams: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    _grams: dict[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     _sizes: dict[tuple[str, str], int] = field(default_factory=dict)
     _lengths: set[int] = field(default_factory=set)
 
@@ -59,7 +60,7 @@ class SuiteIndex:
         groups: dict[str, list[Task]] = {}
         for task in tasks:
             groups.setdefault(str(task.metadata.get("category", "")), []).append(task)
-        grams: dict[int, set[tuple[str, str]]] = {}
+        grams: dict[int, list[tuple[str, str]]] = {}
         for group in groups.values():
             asked = [words(_asked(task)) for task in group]
             start, end = _shared_ends(asked)
@@ -69,24 +70,24 @@ class SuiteIndex:
                 self._add_prompt((suite, task.id), said)
         for gram, keys in grams.items():
             if len(keys) <= _COMMON:
-                self._grams.setdefault(gram, set()).update(keys)
+                self._grams[gram] = self._grams.get(gram, ()) + tuple(keys)
             else:
                 for key in keys:
                     self._sizes[key] -= 1
 
-    def _add_item(self, key: tuple[str, str], said: list[str], grams: dict[int, set[tuple[str, str]]]) -> None:
+    def _add_item(self, key: tuple[str, str], said: list[str], grams: dict[int, list[tuple[str, str]]]) -> None:
         self._add_prompt(key, said)
         size = min(GRAM, max(_SHORTEST_GRAM, len(said)))
-        own = {_digest(gram) for gram in _grams(said, size)}
+        own = {hash(gram) for gram in _grams(said, size)}
         self._lengths.add(size)
         self._sizes[key] = len(own)
         for gram in own:
-            grams.setdefault(gram, set()).add(key)
+            grams.setdefault(gram, []).append(key)
 
     def _add_prompt(self, key: tuple[str, str], said: list[str]) -> None:
         text = " ".join(said)
         if len(text) >= _SHORTEST_PROMPT:
-            self._prompts.setdefault(_digest(text), set()).add(key)
+            self._prompts.setdefault(hash(text), set()).add(key)
 
     def find(self, row: int, texts: Iterable[str]) -> list[Hit]:
         """The items that a training item holds, one hit for each.
@@ -100,10 +101,10 @@ class SuiteIndex:
         first: dict[tuple[str, str], str] = {}
         for text in texts:
             said = words(text)
-            for key in self._prompts.get(_digest(" ".join(said)), ()):
+            for key in self._prompts.get(hash(" ".join(said)), ()):
                 hits[key] = Hit(row, *key, "prompt", text[:200], 1.0)
             for gram in (gram for size in self._lengths for gram in _grams(said, size)):
-                digest = _digest(gram)
+                digest = hash(gram)
                 for key in self._grams.get(digest, ()):
                     shared.setdefault(key, set()).add(digest)
                     first.setdefault(key, gram)
@@ -115,8 +116,7 @@ class SuiteIndex:
 
 def words(text: str) -> list[str]:
     """Words and numbers in lower case, without punctuation."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(letter if letter.isalnum() else " " for letter in folded).split()
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def row_texts(row: Any, depth: int = 6) -> Iterator[str]:
@@ -155,7 +155,3 @@ def _shared_ends(asked: list[list[str]]) -> tuple[int, int]:
 def _grams(found: list[str], size: int) -> Iterator[str]:
     for start in range(len(found) - size + 1):
         yield " ".join(found[start : start + size])
-
-
-def _digest(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
