@@ -1,12 +1,13 @@
 """Runs darkhorse commands in processes that may kill themselves at a chosen point.
 
 Reads one JSON line a run, `[point or null, folder, words]`, and answers with its exit status; what the run prints goes
-to `stdout.txt` and `stderr.txt` in the folder. The processes are forked from this one, which has imported everything:
-that saves seconds for each of them.
+to `stdout.txt` and `stderr.txt` in the folder. The processes are forked from this one, which has imported everything
+and read the suites that training data are compared with: that saves seconds for each of them.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -19,6 +20,8 @@ import transformers.models.llama.modeling_llama  # noqa: F401  imported before t
 
 from darkhorse import recipe
 from darkhorse.cli import main
+from darkhorse.evals.contamination import _whole_index
+from darkhorse.evals.data import default_folder
 from darkhorse.evals.sample_log import SampleLog
 from darkhorse.rollout.lane import Lane
 from darkhorse.training import checkpoint
@@ -144,5 +147,8 @@ def run(kill: str | None, folder: str, words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if (data := default_folder()) is not None and data.is_dir():
+        _whole_index(data)
+        gc.freeze()  # a fork's collector would otherwise touch, and so copy, all of it
     for line in sys.stdin:
         print(run(*json.loads(line)), flush=True)
