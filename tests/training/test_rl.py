@@ -26,7 +26,8 @@ from darkhorse.tasks.mixture import EndlessSource, Mixture
 from darkhorse.tasks.task import Task
 from darkhorse.training.losses import LOSSES
 from darkhorse.training.optimizer import MasterOptimizer
-from darkhorse.training.rl import RLTrainer, _segment
+from darkhorse.training.packed_groups import PackedGroup, sampled_logprobs
+from darkhorse.training.rl import RLTrainer
 from darkhorse.verify import registry
 from darkhorse.verify.registry import Context
 from darkhorse.verify.verdict import Abstained, Scored
@@ -315,8 +316,8 @@ def test_a_source_may_have_a_temperature_of_its_own():
     heats = [1.3 if group.source == "hot" else TEMPERATURE for group in groups]
     assert len(set(heats)) == 2
     assert [request.sampling.temperature for request in trainer.place.engine.requests] == heats
-    packs = [_segment(group, trainer._temperature(group.source), 0.0) for group in groups]
-    scored, _ = trainer._logprobs(trainer.policy, packs)
+    packs = [PackedGroup.of(group, trainer._temperature(group.source), 0.0) for group in groups]
+    scored, _ = sampled_logprobs(trainer.policy, packs)
     reference = tiny.model(dtype=torch.float64)
     wanted = [
         tiny.reference_logprobs(reference, trajectory.prompt_tokens, trajectory.tokens, heat)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkhorse.rollout.trajectory import Completion, Trajectory
-from darkhorse.training.rl import _token_advantages
+from darkhorse.training.packed_groups import _token_advantages
 from darkhorse.training.turn_advantages import by_anchor, by_turn_reward, combined
 
 

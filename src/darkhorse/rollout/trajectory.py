@@ -112,3 +112,19 @@ class Group:
     task: Task
     trajectories: list[Trajectory]
     source: str = ""
+
+    @property
+    def rewards(self) -> list[float]:
+        """Of the trajectories that have one."""
+        return [trajectory.reward for trajectory in self.trajectories if trajectory.reward is not None]
+
+    @property
+    def varies(self) -> bool:
+        """Whether its rewards differ: only then do they say what is better."""
+        rewards = self.rewards
+        return len(rewards) >= 2 and max(rewards) - min(rewards) > 1e-6
+
+    @property
+    def updated(self) -> list[Trajectory]:
+        """The trajectories to learn from."""
+        return [trajectory for trajectory in self.trajectories if trajectory.advantage is not None]

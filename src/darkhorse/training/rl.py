@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean, pstdev
 from typing import Any, TypeVar
 
 import torch
@@ -23,13 +22,11 @@ from torch import Tensor
 
 from darkhorse.agent.collect import SampledGroups, Workplace, sample_groups, sample_row
 from darkhorse.agent.episode import derive_seed
-from darkhorse.agent.metrics import episode_metrics
 from darkhorse.config.stages import RLStage
 from darkhorse.errors import UserError
 from darkhorse.policy.adapters import training_adapters
 from darkhorse.policy.loading import Policy
-from darkhorse.policy.logprobs import completion_logprobs
-from darkhorse.policy.packing import PackedPlan, Segment
+from darkhorse.policy.packing import Segment
 from darkhorse.policy.saving import write_file
 from darkhorse.rewards.compose import assign_rewards
 from darkhorse.rewards.scorer import Scorer
@@ -41,9 +38,11 @@ from darkhorse.training.batches import micro_batches
 from darkhorse.training.downsampling import max_variance
 from darkhorse.training.lanes import run_passes
 from darkhorse.training.learned_metrics import LearnedMetrics
-from darkhorse.training.losses import LOSSES, LossConfig, LossInputs, Normaliser, mean_metrics
+from darkhorse.training.losses import LOSSES, LossConfig, Normaliser, mean_metrics
 from darkhorse.training.optimizer import MasterOptimizer
+from darkhorse.training.packed_groups import PackedGroup, loss_inputs, sampled_logprobs
 from darkhorse.training.rollout_batch import Batch, remembered, restored
+from darkhorse.training.rollout_metrics import rollout_metrics
 from darkhorse.training.stage_run import StageRun
 from darkhorse.training.turn_advantages import TURN_ADVANTAGES, combined
 from darkhorse.training.watch import Watch
@@ -235,7 +234,7 @@ class RLTrainer:
 
     def _teaches(self, group: Group) -> bool:
         """Whether to learn from a group: by its rewards, or by what holds its source near the reference."""
-        return _has_signal(group) or not self.settings.dynamic_sampling or self.betas.get(group.source, 0.0) > 0
+        return group.varies or not self.settings.dynamic_sampling or self.betas.get(group.source, 0.0) > 0
 
     def _timed_update(self, step: int, batch: Batch, optimizer: MasterOptimizer) -> tuple[dict[str, float], float]:
         """The metrics of `_update`, and its seconds."""
@@ -264,19 +263,18 @@ class RLTrainer:
 
     def _choose(self, group: Group) -> list[Trajectory]:
         """The trajectories to learn from: those with a reward, or the most telling of them."""
-        members = _rewarded(group)
+        members = [trajectory for trajectory in group.trajectories if trajectory.reward is not None]
         if self.settings.num_updated is None:
             return members
-        rewards = [t.reward for t in members if t.reward is not None]
-        return [members[place] for place in max_variance(rewards, self.settings.num_updated)]
+        return [members[place] for place in max_variance(group.rewards, self.settings.num_updated)]
 
     def _update(self, step: int, groups: Sequence[Group], optimizer: MasterOptimizer) -> dict[str, float]:
         """Optimizer steps on equal shares of the groups; a share without groups only moves the step counter."""
         updates = self.settings.updates_per_rollout
         segments = [
-            _segment(group, self._temperature(group.source), self._beta(group.source))
+            PackedGroup.of(group, self._temperature(group.source), self._beta(group.source))
             for group in groups
-            if _learned(group)
+            if group.updated
         ]
         old = self._old_logprobs(segments) if updates > 1 else None
         shortage = self.settings.prompts_per_step / max(len(segments), 1)
@@ -296,7 +294,7 @@ class RLTrainer:
         return metrics | {"loss": sums["loss"] / updates, "entropy": sums["entropy"] / tokens} | mean_metrics(sums)
 
     def _accumulate(
-        self, pairs: Sequence[tuple[_Packed, Tensor | None]], shortage: float, optimizer: MasterOptimizer
+        self, pairs: Sequence[tuple[PackedGroup, Tensor | None]], shortage: float, optimizer: MasterOptimizer
     ) -> dict[str, float]:
         """Gradient of one optimizer step, micro-batch by micro-batch. Returns metric sums.
 
@@ -317,14 +315,14 @@ class RLTrainer:
         )
         batch = [(packed.segment, (packed, old)) for packed, old in pairs]
 
-        def run(micro_batch: Sequence[tuple[Segment, tuple[_Packed, Tensor | None]]]) -> dict[str, float]:
+        def run(micro_batch: Sequence[tuple[Segment, tuple[PackedGroup, Tensor | None]]]) -> dict[str, float]:
             packs = [packed for _, (packed, _) in micro_batch]
-            logprobs_T, entropy_T = self._logprobs(self.policy, packs)
+            logprobs_T, entropy_T = sampled_logprobs(self.policy, packs)
             olds = [old for _, (_, old) in micro_batch if old is not None]
             ref_T = None
             if settings.beta or any(self.betas.values()):
                 with torch.inference_mode():
-                    ref_T = self._logprobs(self._reference("beta" if settings.beta else "replay_beta"), packs)[0]
+                    ref_T = sampled_logprobs(self._reference("beta" if settings.beta else "replay_beta"), packs)[0]
                 ref_T = ref_T.clone()
             inputs = loss_inputs(packs, logprobs_T, torch.cat(olds) if olds else logprobs_T.detach(), ref_T)
             outputs = LOSSES[settings.loss_type](inputs, config, normaliser)
@@ -346,14 +344,6 @@ class RLTrainer:
             raise UserError(f"stage.{self.name}.{setting} is {value}, but there is no reference policy.")
         return self.reference
 
-    def _logprobs(self, policy: Policy, packs: Sequence[_Packed]) -> tuple[Tensor, Tensor]:
-        plan = PackedPlan([packed.segment for packed in packs])
-        mask = torch.tensor([value for packed in packs for t in packed.members for value in t.loss_mask])
-        heats = [packed.temperature or 1.0 for packed in packs]
-        counts = [sum(t.num_sampled for t in packed.members) for packed in packs]
-        heat_N = torch.tensor(heats).repeat_interleave(torch.tensor(counts))
-        return completion_logprobs(policy.model, plan, mask, heats[0] if len(set(heats)) == 1 else heat_N)
-
     def _temperature(self, source: str) -> float:
         return self.temperatures.get(source, self.settings.sampling.temperature)
 
@@ -361,22 +351,9 @@ class RLTrainer:
         return self.betas.get(source, self.settings.beta)
 
     @torch.no_grad()
-    def _old_logprobs(self, segments: Sequence[_Packed]) -> list[Tensor]:
+    def _old_logprobs(self, segments: Sequence[PackedGroup]) -> list[Tensor]:
         """Log-probabilities before the first update, for ratios of the later ones."""
-        return [self._logprobs(self.policy, [packed])[0] for packed in segments]
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """A group ready for the update: the trajectories to learn from share one prompt, and were sampled alike.
-
-    `beta` weighs their KL term.
-    """
-
-    segment: Segment
-    members: list[Trajectory]
-    temperature: float
-    beta: float = 0.0
+        return [sampled_logprobs(self.policy, [packed])[0] for packed in segments]
 
 
 async def _apart(work: Callable[[], Result]) -> Result:
@@ -386,98 +363,3 @@ async def _apart(work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(executor, work)
     finally:
         executor.shutdown(wait=False)
-
-
-def _rewarded(group: Group) -> list[Trajectory]:
-    return [trajectory for trajectory in group.trajectories if trajectory.reward is not None]
-
-
-def _learned(group: Group) -> list[Trajectory]:
-    return [trajectory for trajectory in group.trajectories if trajectory.advantage is not None]
-
-
-def _has_signal(group: Group) -> bool:
-    rewards = [t.reward for t in _rewarded(group) if t.reward is not None]
-    return len(rewards) >= 2 and max(rewards) - min(rewards) > 1e-6
-
-
-def _segment(group: Group, temperature: float, beta: float) -> _Packed:
-    members = _learned(group)
-    return _Packed(Segment(members[0].prompt_tokens, [t.tokens for t in members]), members, temperature, beta)
-
-
-def loss_inputs(
-    packs: Sequence[_Packed], logprobs_T: Tensor, old_logprobs_T: Tensor, ref_logprobs_T: Tensor | None
-) -> LossInputs:
-    """The losses' view of sampled tokens: everything the trajectories carry, aligned with `logprobs_T`."""
-    members = [t for packed in packs for t in packed.members]
-    counts = torch.tensor([t.num_sampled for t in members])
-    sampling = [lp for t in members for lp, m in zip(t.logprobs, t.loss_mask, strict=True) if m]
-    advantages = [value for t in members for value in _token_advantages(t)]
-    betas = [packed.beta for packed in packs for t in packed.members for _ in range(t.num_sampled)]
-    device = logprobs_T.device
-    return LossInputs(
-        logprobs_T=logprobs_T,
-        old_logprobs_T=old_logprobs_T,
-        sampling_logprobs_T=torch.tensor(sampling, dtype=logprobs_T.dtype, device=device),
-        advantages_T=torch.tensor(advantages, dtype=logprobs_T.dtype, device=device),
-        mask_T=torch.ones_like(logprobs_T, dtype=torch.bool),
-        sequence_index_T=torch.arange(len(members)).repeat_interleave(counts).to(device),
-        num_sequences=len(members),
-        ref_logprobs_T=ref_logprobs_T,
-        beta_T=None if ref_logprobs_T is None else torch.tensor(betas, dtype=logprobs_T.dtype, device=device),
-    )
-
-
-def _token_advantages(trajectory: Trajectory) -> list[float]:
-    """The advantage of every sampled token: its turn's where turns are told apart, else the episode's."""
-    if trajectory.turn_advantages is None:
-        return [trajectory.advantage or 0.0] * trajectory.num_sampled
-    turns = zip(trajectory.turn_advantages, trajectory.turn_lengths, strict=True)
-    return [value for value, length in turns for _ in range(length)]
-
-
-def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str, float]:
-    """Metrics of a batch of rollouts, under TRL's names; over all groups sampled, not only those learned from."""
-    trajectories = [t for group in groups for t in group.trajectories]
-    rewards = [[t.reward for t in _rewarded(group) if t.reward is not None] for group in groups]
-    flat = [reward for group in rewards for reward in group]
-    lengths = [t.num_sampled for t in trajectories]
-    metrics = {
-        "reward": fmean(flat) if flat else 0.0,
-        "reward_std": fmean(pstdev(group) for group in rewards if group) if flat else 0.0,
-        "frac_reward_zero_std": fmean(not _has_signal(group) for group in groups),
-        "completions/mean_length": fmean(lengths),
-        "completions/max_length": float(max(lengths)),
-        "completions/clipped_ratio": fmean(t.finish_reason == "length" for t in trajectories),
-        "groups/sampled": float(len(groups)),
-        "groups/kept": float(len(kept)),
-        "completions/updated": float(sum(len(_learned(group)) for group in kept)),
-        "num_tokens": float(sum(lengths)),
-    }
-    by_verifier: dict[str, list[Trajectory]] = defaultdict(list)
-    for group in groups:
-        by_verifier[group.task.verifier] += group.trajectories
-    for name, judged in sorted(by_verifier.items()):
-        scores = [t.score for t in judged if t.score is not None]
-        metrics[f"rewards/{name}/mean"] = fmean(scores) if scores else 0.0
-        metrics[f"rewards/{name}/abstained"] = float(len(judged) - len(scores))
-    for source in sorted({group.source for group in groups}):
-        mine = [group for group in groups if group.source == source]
-        metrics |= {f"sources/{source}/{name}": value for name, value in _source_metrics(mine).items()}
-    return metrics | episode_metrics(groups)
-
-
-def _source_metrics(groups: Sequence[Group]) -> dict[str, float]:
-    """Of the groups of one source."""
-    trajectories = [t for group in groups for t in group.trajectories]
-    rewards = [[t.reward for t in _rewarded(group) if t.reward is not None] for group in groups]
-    flat = [reward for group in rewards for reward in group]
-    return {
-        "reward": fmean(flat) if flat else 0.0,
-        "reward_std": fmean(pstdev(group) for group in rewards if group) if flat else 0.0,
-        "groups": float(len(groups)),
-        "frac_reward_zero_std": fmean(not _has_signal(group) for group in groups),
-        "masked": float(len(trajectories) - len(flat)),
-        "mean_length": fmean(t.num_sampled for t in trajectories),
-    }
