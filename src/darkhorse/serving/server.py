@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 
+from darkhorse.errors import missing_extra
 from darkhorse.http_server import address_of, listen, require_secret
 
 if TYPE_CHECKING:  # they import torch, which takes seconds: first see whether there is anything to serve
@@ -123,6 +125,8 @@ def _open_local(model: str, options: ServeOptions) -> tuple[Served, Backend]:
 
 
 def _open_vllm(model: str, options: ServeOptions) -> tuple[Served, Backend]:
+    if importlib.util.find_spec("vllm") is None:
+        raise missing_extra("vllm", "cluster", "--engine vllm")
     from darkhorse.serving.vllm import open_vllm
 
     return open_vllm(model, options.name or model, options.context, options.cache_gib, options.dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from typing import Any
 import httpx
 
 from darkhorse.chat.renderer import Renderer
-from darkhorse.errors import UserError, missing_extra
+from darkhorse.errors import UserError
 from darkhorse.policy.loading import load_tokenizer, resolve
 from darkhorse.rollout.engine import Likeliest, Request, SamplingParams
 from darkhorse.serving.backend import Drawn, Ended, Event, Failed
@@ -162,10 +161,8 @@ def open_vllm(
     """Start vLLM with a model.
 
     Raises:
-        UserError: if vLLM is not installed or does not come up, or there is no such model.
+        UserError: if vLLM does not come up, or there is no such model.
     """
-    if importlib.util.find_spec("vllm") is None:
-        raise missing_extra("vllm", "cluster", "--engine vllm")
     folder = resolve(model)
     try:
         renderer = Renderer(load_tokenizer(folder))
