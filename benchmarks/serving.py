@@ -58,6 +58,8 @@ class Server:
 
     def stop(self) -> None:
         """End it and all it started."""
+        if self.process.poll() is not None:
+            return
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(20)
@@ -85,16 +87,17 @@ def start(name: str, folder: str, dtype: str = "bfloat16") -> Server:
         command = [sys.executable, "-c", code, "serve", folder, "--port", port, "--name", model]
         command += ["--dtype", dtype]
     elif name == "vllm":
-        python = environment("vllm", [VLLM], UNWANTED)
+        python = environment("vllm", VLLM, UNWANTED)
         command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder, "--port", port]
         command += ["--host", "127.0.0.1", "--served-model-name", model, "--max-model-len", "8192"]
         command += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
         command += ["--dtype", dtype, "--kv-cache-memory-bytes", str(4 << 30)]  # otherwise nearly all memory
     else:
         model = folder
-        python = environment("vllm", [VLLM], UNWANTED)  # which has it too
+        python = environment("vllm", VLLM, UNWANTED)  # which has it too
         code = "from transformers.cli.transformers import main; main()"
         command = [python, "-c", code, "serve", folder, "--port", port, "--continuous-batching", "--dtype", dtype]
+        command += ["--cb-max-memory-percent", "0.15"]  # otherwise more memory than there is
     with (OUT / f"serving_{name}.log").open("w") as log:
         variables = {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} | os.environ  # both cores compute, in all systems
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=variables)
