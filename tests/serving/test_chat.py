@@ -140,6 +140,22 @@ def test_tools_are_called_shown_and_answered() -> None:
         toolbox.choose("calculater")
 
 
+def test_a_call_that_cannot_be_read_comes_back_as_an_error() -> None:
+    broken = '<tool_call>\n{"name": "calculator", "arguments": {"expression": "6*7"}\n</tool_call>'
+    call = '<tool_call>\n{"name": "calculator", "arguments": {"expression": "6*7"}}\n</tool_call>'
+    toolbox = Toolbox()
+    toolbox.choose("calculator")
+    conversation, model, screen = talk(["t</think>" + broken, "u</think>" + call, "v</think>It is 42."], toolbox)
+    conversation.answer("6*7?")
+    assert "Error: the call could not be read: not valid JSON" in model.asked[1]
+    assert "<tool_response>\n42\n</tool_response>" in model.asked[2] and "It is 42." in printed(screen)
+    roles = [message["role"] for message in conversation.transcript()["messages"]]
+    assert roles == ["user", "assistant", "tool", "assistant", "tool", "assistant"]
+    without_tools, model, _ = talk(["t</think>" + broken])
+    without_tools.answer("6*7?")
+    assert len(model.asked) == 1
+
+
 def test_the_oldest_turns_make_room() -> None:
     conversation, _, screen = talk(["</think>one", "</think>two"])
     conversation.answer("first " * 400)

@@ -25,6 +25,11 @@ class MalformedCall:
     text: str
     error: str
 
+    @property
+    def result(self) -> str:
+        """What the model reads in a result's place."""
+        return f"Error: the call could not be read: {self.error}"
+
 
 def parse_tool_calls(answer: str) -> list[ToolCall | MalformedCall]:
     """All calls in an answer (thinking already removed), in order; a block that does not parse is kept as malformed."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from darkhorse.chat.tool_calls import MalformedCall, parse_tool_calls
 from darkhorse.serving.model import Answer, ContextFull, Model
 from darkhorse.serving.screen import Screen
 from darkhorse.serving.toolbox import Toolbox
@@ -76,9 +77,10 @@ class Conversation:
                 if said is None:
                     return
                 answer = said
-                if not (answer.calls and self._toolbox.names):
+                broken = [call for call in parse_tool_calls(answer.content) if isinstance(call, MalformedCall)]
+                if not self._toolbox.names or not (answer.calls or broken):
                     break
-                self._call_tools(answer, turn)
+                self._call_tools(answer, broken, turn)
         except KeyboardInterrupt:
             self._screen.end()
             self._screen.note("(stopped; this turn is not remembered)")
@@ -129,7 +131,8 @@ class Conversation:
             finally:
                 pieces.close()
 
-    def _call_tools(self, answer: Answer, turn: list[Message]) -> None:
+    def _call_tools(self, answer: Answer, broken: list[MalformedCall], turn: list[Message]) -> None:
+        """Add results to a turn, those of calls that cannot be read last; these stand in the answer's text."""
         calls = [{"function": {"name": c.name, "arguments": json.loads(c.arguments)}} for c in answer.calls]
         turn.append(
             {
@@ -140,6 +143,10 @@ class Conversation:
             }
         )
         for call in answer.calls:
-            result = self._toolbox.call(call)
-            self._screen.result(result)
-            turn.append({"role": "tool", "content": result})
+            self._add_result(self._toolbox.call(call), turn)
+        for unread in broken:
+            self._add_result(unread.result, turn)
+
+    def _add_result(self, result: str, turn: list[Message]) -> None:
+        self._screen.result(result)
+        turn.append({"role": "tool", "content": result})

@@ -28,7 +28,7 @@ async def call_tool(tools: Mapping[str, Tool], call: ToolCall | MalformedCall, c
         ToolFailed: if the tool raises or takes too long: it does neither for what the model did.
     """
     if isinstance(call, MalformedCall):
-        return f"Error: the call could not be read: {call.error}"
+        return call.result
     if call.name not in tools:
         return f"Error: there is no tool '{call.name}'. Known: {', '.join(sorted(tools))}"
     try:
