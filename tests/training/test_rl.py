@@ -265,15 +265,16 @@ def test_a_kl_term_without_a_reference_is_an_error(settings):
         trainer.step(1, Recorder(trainer.policy.model))
 
 
-def two_sources(trainer):
+def draw_from(trainer, *names):
+    """Give a trainer the same tasks from several sources."""
     endless = tasks()
-    trainer.mixture = Mixture([(n, 1.0, EndlessSource(n, lambda at: endless.task(at)[1])) for n in ("own", "held")], 0)
+    trainer.mixture = Mixture([(n, 1.0, EndlessSource(n, lambda at: endless.task(at)[1])) for n in names], 0)
 
 
 def test_a_source_may_be_held_with_a_weight_of_its_own():
     reference = tiny.policy(dtype=torch.float64, seed=4)
     trainer = trainer_of(varied, beta_policy=reference, beta=0.3, prompts_per_step=6)
-    two_sources(trainer)
+    draw_from(trainer, "own", "held")
     trainer.betas = {"held": 1.2}
     recorder = Recorder(trainer.policy.model)
     groups, _ = trainer.step(1, recorder)
@@ -295,7 +296,7 @@ def test_a_held_group_teaches_without_differences_in_its_rewards():
         return says(1.0, "because " * (sample % 4))
 
     trainer = trainer_of(all_right, beta_policy=tiny.policy(dtype=torch.float64, seed=4), max_refills=0)
-    two_sources(trainer)
+    draw_from(trainer, "own", "held")
     trainer.betas = {"held": 0.5}
     recorder = Recorder(trainer.policy.model)
     groups, metrics = trainer.step(1, recorder)
@@ -309,8 +310,7 @@ def test_a_held_group_teaches_without_differences_in_its_rewards():
 
 def test_a_source_may_have_a_temperature_of_its_own():
     trainer = trainer_of(varied)
-    endless = tasks()
-    trainer.mixture = Mixture([(n, 1.0, EndlessSource(n, lambda at: endless.task(at)[1])) for n in ("hot", "usual")], 0)
+    draw_from(trainer, "hot", "usual")
     trainer.temperatures = {"hot": 1.3}
     groups, _ = trainer.step(1, Recorder(trainer.policy.model))
     heats = [1.3 if group.source == "hot" else TEMPERATURE for group in groups]

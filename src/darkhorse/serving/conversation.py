@@ -8,6 +8,7 @@ from typing import Any
 
 from darkhorse.chat.tool_calls import MalformedCall, parse_tool_calls
 from darkhorse.serving.model import Answer, ContextFull, Model
+from darkhorse.serving.replies import Call
 from darkhorse.serving.screen import Screen
 from darkhorse.serving.toolbox import Toolbox
 from darkhorse.types import Message
@@ -142,11 +143,8 @@ class Conversation:
                 "reasoning_content": answer.reasoning,
             }
         )
-        for call in answer.calls:
-            self._add_result(self._toolbox.call(call), turn)
-        for unread in broken:
-            self._add_result(unread.result, turn)
-
-    def _add_result(self, result: str, turn: list[Message]) -> None:
-        self._screen.result(result)
-        turn.append({"role": "tool", "content": result})
+        asked: list[Call | MalformedCall] = [*answer.calls, *broken]
+        for call in asked:
+            result = self._toolbox.call(call)
+            self._screen.result(result)
+            turn.append({"role": "tool", "content": result})

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from darkhorse.agent.tools import Tool, ToolSettings, ToolUnavailable, build_tools, close_tools, needs_sandbox
+from darkhorse.chat.tool_calls import MalformedCall
 from darkhorse.errors import UserError
 from darkhorse.sandbox.client import SandboxClient, SandboxProcess, SandboxUnavailable
 from darkhorse.serving.replies import Call
@@ -57,8 +58,10 @@ class Toolbox:
         """What the model is told about them."""
         return [tool.schema for tool in self._chosen.values()]
 
-    def call(self, call: Call) -> str:
+    def call(self, call: Call | MalformedCall) -> str:
         """What a tool answers; mistakes come back as `Error: ...`."""
+        if isinstance(call, MalformedCall):
+            return call.result
         tool = self._chosen.get(call.name)
         if tool is None:
             return f"Error: there is no tool '{call.name}'. Known: {', '.join(self._chosen)}"

@@ -20,8 +20,8 @@ GRAM = 13
 _COMMON = 10
 """A 13-gram that stands in more items of one suite than this is its instruction or template, and says nothing."""
 _SHORTEST_PROMPT = 20  # characters of a whole prompt worth comparing
-_WORD = re.compile(r"[^\W_]+")
 _SHORTEST_GRAM = 8  # an item of fewer than 13 words is one piece, if it has so many
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)

@@ -311,7 +311,7 @@ class RLTrainer:
             max_completion_length=settings.sampling.max_completion_length,
         )
         config = LossConfig(
-            settings.epsilon_low, settings.epsilon_high, settings.beta, settings.importance_sampling_cap
+            settings.epsilon_low, settings.epsilon_high, importance_sampling_cap=settings.importance_sampling_cap
         )
         batch = [(packed.segment, (packed, old)) for packed, old in pairs]
 

@@ -13,13 +13,8 @@ from darkhorse.rollout.trajectory import Group, Trajectory
 def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str, float]:
     """Metrics of a batch of rollouts, under TRL's names; over all groups sampled, not only those learned from."""
     trajectories = [t for group in groups for t in group.trajectories]
-    rewards = [group.rewards for group in groups]
-    flat = [reward for group in rewards for reward in group]
     lengths = [t.num_sampled for t in trajectories]
-    metrics = {
-        "reward": fmean(flat) if flat else 0.0,
-        "reward_std": fmean(pstdev(group) for group in rewards if group) if flat else 0.0,
-        "frac_reward_zero_std": fmean(not group.varies for group in groups),
+    metrics = _reward_metrics(groups) | {
         "completions/mean_length": fmean(lengths),
         "completions/max_length": float(max(lengths)),
         "completions/clipped_ratio": fmean(t.finish_reason == "length" for t in trajectories),
@@ -44,13 +39,17 @@ def rollout_metrics(groups: Sequence[Group], kept: Sequence[Group]) -> dict[str,
 def _source_metrics(groups: Sequence[Group]) -> dict[str, float]:
     """Of the groups of one source."""
     trajectories = [t for group in groups for t in group.trajectories]
-    rewards = [group.rewards for group in groups]
-    flat = [reward for group in rewards for reward in group]
-    return {
-        "reward": fmean(flat) if flat else 0.0,
-        "reward_std": fmean(pstdev(group) for group in rewards if group) if flat else 0.0,
+    return _reward_metrics(groups) | {
         "groups": float(len(groups)),
-        "frac_reward_zero_std": fmean(not group.varies for group in groups),
-        "masked": float(len(trajectories) - len(flat)),
+        "masked": float(sum(t.reward is None for t in trajectories)),
         "mean_length": fmean(t.num_sampled for t in trajectories),
+    }
+
+
+def _reward_metrics(groups: Sequence[Group]) -> dict[str, float]:
+    rewards = [group.rewards for group in groups if group.rewards]
+    return {
+        "reward": fmean(reward for group in rewards for reward in group) if rewards else 0.0,
+        "reward_std": fmean(pstdev(group) for group in rewards) if rewards else 0.0,
+        "frac_reward_zero_std": fmean(not group.varies for group in groups),
     }
