@@ -33,6 +33,7 @@ from rich.table import Table
 from _models import EMBEDDED, model_folder
 from _peers import HERE, OUT, environment
 from _writing import write_json
+from darkhorse.serving.stream_lines import stream_lines
 from rollout import UNWANTED, VLLM
 
 SYSTEMS = ("darkhorse", "vllm", "transformers")
@@ -131,7 +132,7 @@ async def clients(server: Server, count: int, asks: int, new_tokens: int, seed: 
         started, first, tokens, counted = time.perf_counter(), 0.0, 0, None
         async with client.stream("POST", path, json=body) as answer:
             answer.raise_for_status()
-            async for line in answer.aiter_lines():
+            async for line in stream_lines(answer):
                 if not line.startswith("data: {"):
                     continue
                 event = json.loads(line[6:])

@@ -21,6 +21,7 @@ from darkhorse.policy.loading import load_tokenizer, resolve
 from darkhorse.rollout.engine import Likeliest, Request, SamplingParams
 from darkhorse.serving.backend import Drawn, Ended, Event, Failed
 from darkhorse.serving.prompts import Served
+from darkhorse.serving.stream_lines import stream_lines
 
 _MODULE = "vllm.entrypoints.openai.api_server"
 _START_S = 900
@@ -104,7 +105,7 @@ class VllmBackend:
             async with self._client.stream("POST", "/v1/completions", json=_body(request, self._stop_token)) as answer:
                 if answer.status_code != 200:
                     raise ValueError((await answer.aread())[:500].decode(errors="replace"))
-                async for line in answer.aiter_lines():
+                async for line in stream_lines(answer):
                     for event in _events(line, request.sampling.likeliest or 0):
                         if event.sample in ticket.left:
                             deliver(event)
