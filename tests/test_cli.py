@@ -197,15 +197,20 @@ def test_doctor_names_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "gain", "device", "words"),
-    [(1, 2.0, "cpu", "cores compute"), (1, 0.9, "cpu", "set model.dtype to float32"), (64, 9.0, "cuda", "")],
+    ("threads", "gain", "device", "missing", "words"),
+    [
+        (1, 2.0, "cpu", "", "cores compute"),
+        (1, 0.9, "cpu", "", "set model.dtype to float32"),
+        (64, 2.0, "cpu", "no C++ compiler was found", "are not compiled (no C++ compiler was found)"),
+        (64, 9.0, "cuda", "no C++ compiler was found", ""),
+    ],
 )
 def test_doctor_says_what_is_slow(
-    monkeypatch: pytest.MonkeyPatch, threads: int, gain: float, device: str, words: str
+    monkeypatch: pytest.MonkeyPatch, threads: int, gain: float, device: str, missing: str, words: str
 ) -> None:
     monkeypatch.setattr("psutil.cpu_count", lambda logical=True: 4)
     monkeypatch.setattr("darkhorse.doctor._HUGE_PAGES", Path("/nowhere"))
-    found = "; ".join(_slow(threads, gain, device))
+    found = "; ".join(_slow(threads, gain, device, missing))
     assert words in found if words else not found
 
 

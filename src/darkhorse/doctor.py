@@ -61,6 +61,7 @@ def _speed() -> dict[str, str]:
     from darkhorse.policy.blocked_linears import has_blocked_layout
     from darkhorse.policy.ceilings import ceiling_rows, copy_gigabytes, matmul_tflops
     from darkhorse.policy.device import default_device
+    from darkhorse.policy.native.library import library, why_not
 
     device = default_device()
     rows = ceiling_rows(device)
@@ -73,7 +74,9 @@ def _speed() -> dict[str, str]:
         kernels = "CUDA graphs, " + ("flash attention" if flash else "attention in two matrix products")
     else:
         layout = "in the processor's own layout" if has_blocked_layout(device) else "as they are"
-        accelerator, kernels = "none", f"weights {layout}, attention in two matrix products"
+        small = "small operations compiled for this processor" if library() is not None else "no compiled operations"
+        accelerator, kernels = "none", f"weights {layout}, {small}"
+    missing = why_not() or ("" if library() is not None else "the compiler failed")
     return {
         "accelerator": accelerator,
         "threads": f"{torch.get_num_threads()} for computing",
@@ -81,13 +84,15 @@ def _speed() -> dict[str, str]:
         "float32 matmul": f"{plain:.2f} TFLOP/s at {rows} rows",
         "memory copy": f"{copy_gigabytes(device):.1f} GB/s",
         "decoding": kernels,
-        "slow": "; ".join(_slow(torch.get_num_threads(), high / plain, device.type)) or "nothing found",
+        "slow": "; ".join(_slow(torch.get_num_threads(), high / plain, device.type, missing)) or "nothing found",
     }
 
 
-def _slow(threads: int, bfloat16_gain: float, device: str) -> list[str]:
+def _slow(threads: int, bfloat16_gain: float, device: str, not_compiled: str) -> list[str]:
     """What keeps this machine from being faster, each with what could be done about it."""
     found = []
+    if device == "cpu" and not_compiled:
+        found.append(f"the operations of a decoding step are not compiled ({not_compiled}): install g++")
     if bfloat16_gain < _WORTH_IT:
         found.append(f"bfloat16 is {bfloat16_gain:.1f} times as fast as float32: set model.dtype to float32")
     elif device == "cpu" and (flags := _cpu_flags()) and not flags["amx_bf16"]:

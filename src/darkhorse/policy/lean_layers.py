@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from darkhorse.policy.native import layers as native
+from darkhorse.policy.native import operations
+
 _ELEMENTS = 128 * 1024
 """Elements of a row-wise layer computed at a time: its float32 steps then stay in the processor's caches."""
 
@@ -80,15 +83,20 @@ def _at_once(rows_TC: Tensor) -> int:
     return max(1, _ELEMENTS // rows_TC.shape[1])
 
 
-def _row_wise(module: nn.Module, rows: Tensor) -> Tensor:
+def _row_wise(module: Any, compiled: Layer | None, rows: Tensor) -> Tensor:
+    if compiled is not None and native.applies(rows, module.weight):
+        return compiled(rows)
     forward: Layer = partial(type(module).forward, module)
     if not torch.is_grad_enabled() or rows.device.type != "cpu":  # elsewhere every small operation costs a launch
         return forward(rows)
     return _row_wise_kept(forward, rows.flatten(0, -2), *module.parameters()).view(rows.shape)
 
 
-def _gated(module: Any, rows: Tensor) -> Tensor:
+def _gated(module: Any, silu: bool, rows: Tensor) -> Tensor:
     gate, up, down = module.gate_proj(rows), module.up_proj(rows), module.down_proj
+    if silu and native.applies(gate, up):
+        projected: Tensor = down(operations.gated(gate, up))
+        return projected
     if type(down) is not nn.Linear or not torch.is_grad_enabled():
         out: Tensor = down(module.act_fn(gate) * up)
         return out
@@ -99,13 +107,14 @@ def keep_little(model: PreTrainedModel) -> None:
     """Have root-mean-square norms (on a processor) and gated feed-forward layers keep only what goes into them.
 
     Norms otherwise keep float32 copies of it, and gated layers the activation and its product with the other half:
-    half of all that is kept. Values and gradients stay the same. What is not recognised stays as it is.
+    half of all that is kept. Values and gradients stay the same. In inference mode, where nothing is kept, both compute
+    with compiled operations if there are some. What is not recognised stays as it is.
     """
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
-            module.__dict__["forward"] = partial(_row_wise, module)
+            module.__dict__["forward"] = partial(_row_wise, module, native.compiled_norm(module))
         elif _is_gated(module):
-            module.__dict__["forward"] = partial(_gated, module)
+            module.__dict__["forward"] = partial(_gated, module, native.is_silu(module.act_fn))
 
 
 @torch.no_grad()
@@ -118,4 +127,4 @@ def _is_gated(module: Any) -> bool:
         return False  # what flows into them would be lost
     weight = module.gate_proj.weight
     rows = torch.linspace(-1, 1, weight.shape[1], dtype=weight.dtype, device=weight.device)[None]
-    return torch.equal(module(rows), _gated(module, rows))
+    return torch.equal(module(rows), _gated(module, False, rows))

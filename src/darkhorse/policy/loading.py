@@ -20,6 +20,7 @@ from darkhorse.policy.attention import use_packed_attention
 from darkhorse.policy.device import default_device
 from darkhorse.policy.lean_layers import keep_little
 from darkhorse.policy.memory import keep_freed_memory
+from darkhorse.policy.native.rotary import use_compiled_rotary
 from darkhorse.policy.projections import share_projections
 
 REASONING_TOKENS = [THINK_OPEN, THINK_CLOSE, "<tool_call>", "</tool_call>"]
@@ -137,6 +138,7 @@ def prepare_model(model: PreTrainedModel) -> None:
     use_packed_attention(model)
     share_projections(model)
     keep_little(model)
+    use_compiled_rotary(model)
 
 
 def load_tokenizer(folder: str, revision: str | None = None) -> Any:

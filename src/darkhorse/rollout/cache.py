@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import torch
@@ -13,6 +14,7 @@ from transformers import PretrainedConfig
 
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import head_width, hiding, plain_attention
+from darkhorse.policy.native import operations as native
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.ledger import Ledger, Rows
 
@@ -206,15 +208,14 @@ class DecodePlan:
     """
 
     def __init__(self, spans: Sequence[Span], positions_T: Tensor, width: int = 1) -> None:
-        bounds = pairwise(accumulate((len(span.positions) * width for span in spans), initial=0))
-        self._parts = [
-            _Part(span, slice(*bound), positions_T, width) for span, bound in zip(spans, bounds, strict=True)
-        ]
+        self._spans, self._positions_T, self._width = spans, positions_T, width
 
     def attend(
         self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         """See `AttentionPlan.attend`."""
+        if native.serves(query_HTD, key_KTD, value_KTD, self._spans[0].keys_LSKTD):
+            return self._compiled.attend(layer, query_HTD, key_KTD, value_KTD, scaling, window)
         # query heads of one key-value head are its query rows
         query_TKQD = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
         key_TKD, value_TKD = key_KTD.transpose(0, 1), value_KTD.transpose(0, 1)
@@ -223,6 +224,19 @@ class DecodePlan:
             for part in self._parts
         ]
         return torch.cat(parts).flatten(1, 2)
+
+    @cached_property
+    def _compiled(self) -> native.CacheAttention:
+        buffers = [(span.keys_LSKTD, span.values_LSKTD) for span in self._spans]
+        return native.CacheAttention(buffers, [span.positions for span in self._spans], self._width)
+
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        bounds = pairwise(accumulate((len(span.positions) * self._width for span in self._spans), initial=0))
+        return [
+            _Part(span, slice(*bound), self._positions_T, self._width)
+            for span, bound in zip(self._spans, bounds, strict=True)
+        ]
 
 
 class _Part:

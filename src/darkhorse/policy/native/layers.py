@@ -1,0 +1,51 @@
+"""Layers of a model that a compiled operation computes, recognised by what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from darkhorse.policy.native import operations
+
+Norm: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def applies(*tensors: Tensor) -> bool:
+    """Whether a pass computes with compiled operations: one in inference mode does, on tensors that they serve."""
+    return torch.is_inference_mode_enabled() and operations.serves(*tensors)
+
+
+@torch.no_grad()
+def compiled_norm(module: Any) -> Norm | None:
+    """The compiled operation that computes a root-mean-square norm; None where there is none for its form."""
+    weight, epsilon = getattr(module, "weight", None), getattr(module, "variance_epsilon", getattr(module, "eps", None))
+    if not isinstance(weight, Tensor) or weight.dim() != 1 or not isinstance(epsilon, float):
+        return None
+    rows = torch.linspace(-3, 2, len(weight), dtype=weight.dtype, device=weight.device)[None]
+    computed = type(module).forward(module, rows)
+    for plus_one in (False, True):
+        if torch.equal(computed, _norm(rows, weight, epsilon, plus_one)):
+            return partial(_compiled_norm, module, epsilon, plus_one)
+    return None
+
+
+def _norm(rows: Tensor, weight: Tensor, epsilon: float, plus_one: bool) -> Tensor:
+    wide = rows.float()
+    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + epsilon)
+    return (wide * (1.0 + weight.float())).to(rows.dtype) if plus_one else weight * wide.to(rows.dtype)
+
+
+def _compiled_norm(module: Any, epsilon: float, plus_one: bool, rows: Tensor) -> Tensor:
+    return operations.rms_norm(rows, module.weight, epsilon, plus_one)
+
+
+@torch.no_grad()
+def is_silu(activation: Any) -> bool:
+    """Whether an activation is `x * sigmoid(x)`."""
+    x = torch.linspace(-6, 6, 97)
+    return torch.equal(activation(x), F.silu(x))

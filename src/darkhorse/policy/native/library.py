@@ -1,0 +1,106 @@
+"""The compiled operations: built once for this machine by its C++ compiler, where it has one."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+
+from darkhorse.policy.embedded import cache_folder
+
+_SOURCE = Path(__file__).with_name("kernels.cpp")
+_COMPILERS = ("c++", "g++", "clang++")
+_FLAGS = ["-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp"]
+_FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-fassociative-math", "-fno-signed-zeros"]  # sums as vectors
+_COMPILE_S = 300
+_OFF = "DARKHORSE_NATIVE"
+
+logger = logging.getLogger(__name__)
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The operations, compiled on the first call on a machine; None where `why_not` says why they are not there."""
+    reason = why_not()
+    if reason is not None:
+        return None
+    try:
+        return _load(_built())
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or "").strip() or str(error)
+        logger.warning("decoding without compiled operations, slower: %s", said.splitlines()[0])
+        return None
+
+
+def why_not() -> str | None:
+    """Why compiled operations are not tried, in a few words; None where they are."""
+    if os.environ.get(_OFF, "1") == "0":
+        return f"{_OFF} is 0"
+    if _compiler() is None:
+        return f"no C++ compiler ({', '.join(_COMPILERS)}) was found"
+    if not torch.backends.openmp.is_available():
+        return "this PyTorch does not compute with OpenMP"
+    return None
+
+
+@functools.cache
+def _compiler() -> str | None:
+    wanted = os.environ.get("CXX")
+    return shutil.which(wanted) if wanted else next((path for name in _COMPILERS if (path := shutil.which(name))), None)
+
+
+def _built() -> Path:
+    """The library's file, kept under a name that stands for the source, the compiler and the processor."""
+    compiler = _compiler()
+    assert compiler is not None
+    version = _run([compiler, "--version"])
+    identity = "\0".join([_SOURCE.read_text(encoding="utf-8"), " ".join(_FLAGS), version, _processor()])
+    folder = cache_folder() / "native"
+    path = folder / f"kernels-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            object_file, whole = Path(scratch) / "kernels.o", Path(scratch) / "kernels.so"
+            _run([compiler, *_FLAGS, "-c", str(_SOURCE), "-o", str(object_file)])
+            # OpenMP is left to be found in the process: PyTorch has loaded its own, and a second one would start a
+            # second team of threads
+            _run([compiler, "-shared", str(object_file), "-o", str(whole)])
+            whole.rename(path)  # whole or not at all, whoever else builds it too
+    return path
+
+
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_COMPILE_S).stdout
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    loaded = ctypes.CDLL(str(path))
+    integer, number = ctypes.c_int64, ctypes.c_float
+    arguments = {
+        "rms_norm": [integer] * 8 + [number, integer],
+        "gated": [integer] * 7,
+        "rotate": [integer] * 9,
+        "attend": [integer] * 18 + [number],
+    }
+    for name, types in arguments.items():
+        for suffix in ("float32", "bfloat16"):
+            function = getattr(loaded, f"{name}_{suffix}")
+            function.argtypes, function.restype = types, None
+    return loaded

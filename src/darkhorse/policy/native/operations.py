@@ -1,0 +1,125 @@
+"""What the compiled library computes, on tensors; without gradients."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from darkhorse.policy.native.library import library
+
+_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+
+
+def serves(*tensors: Tensor) -> bool:
+    """Whether the operations are there and compute on such tensors together."""
+    dtype = tensors[0].dtype
+    return (
+        dtype in _NAMES
+        and all(tensor.dtype == dtype and tensor.device.type == "cpu" for tensor in tensors)
+        and library() is not None
+    )
+
+
+@functools.cache
+def _function(name: str, dtype: torch.dtype) -> Callable[..., None]:
+    function: Callable[..., None] = getattr(library(), f"{name}_{_NAMES[dtype]}")
+    return function
+
+
+def rms_norm(rows: Tensor, weight_C: Tensor, epsilon: float, plus_one: bool = False) -> Tensor:
+    """Root-mean-square norm of the last dimension, scaled by the weight: Llama's, or Gemma's by 1 + weight, which
+    rounds only once.
+    """
+    *outer, inner, channels = rows.shape
+    if rows.is_contiguous():
+        inner, strides = 1, (channels, channels)
+    elif rows.stride(-1) == 1 and (rows.dim() == 3 or (rows.dim() == 4 and outer[0] == 1)):
+        strides = rows.stride(-3), rows.stride(-2)
+    else:
+        return rms_norm(rows.contiguous(), weight_C, epsilon, plus_one)
+    out = torch.empty(rows.shape, dtype=rows.dtype)
+    count = rows.numel() // (inner * channels)
+    pointers = out.data_ptr(), rows.data_ptr(), weight_C.data_ptr()
+    _function("rms_norm", rows.dtype)(*pointers, count, inner, *strides, channels, epsilon, plus_one)
+    return out
+
+
+def gated(gate: Tensor, up: Tensor) -> Tensor:
+    """`silu(gate) * up`, rounded after each operation."""
+    channels = gate.shape[-1]
+    gate_rows, up_rows = gate.flatten(0, -2), up.flatten(0, -2)
+    if gate_rows.stride(1) != 1 or up_rows.stride(1) != 1:
+        gate_rows, up_rows = gate_rows.contiguous(), up_rows.contiguous()
+    out = torch.empty(gate.shape, dtype=gate.dtype)
+    pointers = out.data_ptr(), gate_rows.data_ptr(), up_rows.data_ptr()
+    strides = gate_rows.stride(0), up_rows.stride(0)
+    _function("gated", gate.dtype)(*pointers, len(gate_rows), *strides, channels)
+    return out
+
+
+def rotate(rows_HTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+    """Rotary embedding of heads whose halves are the coordinates, rounded after each operation (Transformers'
+    `apply_rotary_pos_emb`); laid out token by token.
+    """
+    heads, tokens, channels = rows_HTD.shape
+    if rows_HTD.stride(2) != 1:
+        rows_HTD = rows_HTD.contiguous()
+    cos_TD, sin_TD = cos_TD.contiguous(), sin_TD.contiguous()
+    out_THD = torch.empty(tokens, heads, channels, dtype=rows_HTD.dtype)
+    pointers = out_THD.data_ptr(), rows_HTD.data_ptr(), cos_TD.data_ptr(), sin_TD.data_ptr()
+    strides = rows_HTD.stride(1), rows_HTD.stride(0)
+    _function("rotate", rows_HTD.dtype)(*pointers, tokens, heads, *strides, channels)
+    return out_THD.transpose(0, 1)
+
+
+class CacheAttention:
+    """Attention of new tokens over a cache, their keys and values written into it first.
+
+    Args:
+        buffers: of spans of slots, the keys and the values, `[L, S, K, T, D]` each.
+        positions: of each span, where the first new token of its first slots stands.
+        width: new tokens of each slot.
+    """
+
+    def __init__(
+        self, buffers: Sequence[tuple[Tensor, Tensor]], positions: Sequence[Sequence[int]], width: int
+    ) -> None:
+        rows: list[list[int]] = []
+        for (keys_LSKTD, values_LSKTD), of_slots in zip(buffers, positions, strict=True):
+            layer, slot, head, _, _ = keys_LSKTD.stride()
+            step = slot * keys_LSKTD.itemsize
+            keys, values = keys_LSKTD.data_ptr(), values_LSKTD.data_ptr()
+            rows += [
+                [keys + number * step, values + number * step, layer, head, position]
+                for number, position in enumerate(of_slots)
+            ]
+        self._held = buffers
+        self._slots = torch.tensor(rows)
+        self._width = width
+
+    def attend(
+        self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
+    ) -> Tensor:
+        """See `AttentionPlan.attend`."""
+        heads, tokens, channels = query_HTD.shape
+        groups = len(key_KTD)
+        out_THD = torch.empty(tokens, heads, channels, dtype=query_HTD.dtype)
+        inputs = [one if one.stride(2) == 1 else one.contiguous() for one in (query_HTD, key_KTD, value_KTD)]
+        rows = [number for one in inputs for number in (one.data_ptr(), one.stride(1), one.stride(0))]
+        _function("attend", query_HTD.dtype)(
+            out_THD.data_ptr(),
+            *rows,
+            self._slots.data_ptr(),
+            len(self._slots),
+            self._width,
+            groups,
+            heads // groups,
+            channels,
+            layer,
+            window or 0,
+            scaling,
+        )
+        return out_THD

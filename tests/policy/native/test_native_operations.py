@@ -1,0 +1,129 @@
+"""Compiled operations against Transformers' own, and against plain float64 formulas."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+from transformers.models.llama.modeling_llama import LlamaRMSNorm, apply_rotary_pos_emb
+
+from darkhorse.policy.native import library, operations
+from darkhorse.policy.native.operations import CacheAttention
+
+pytestmark = pytest.mark.skipif(library.library() is None, reason=f"no compiled operations: {library.why_not()}")
+
+DTYPES = [torch.float32, torch.bfloat16]
+
+
+@pytest.fixture(autouse=True)
+def _inference():
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        yield
+
+
+def same(found, expected):
+    """Equal in bfloat16, where everything is rounded alike; to the last digits in float32."""
+    assert found.dtype == expected.dtype and found.shape == expected.shape
+    if found.dtype == torch.bfloat16:
+        assert torch.equal(found, expected)
+    else:
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def heads(dtype, tokens, count, width, beside=16):
+    """`[1, H, T, D]` as models cut it out of a joint product: neither contiguous nor alone in its rows."""
+    rows = torch.randn(1, tokens, count * width + beside).to(dtype)
+    return rows[..., : count * width].view(1, tokens, count, width).transpose(1, 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tokens", [1, 37, 500])
+@pytest.mark.parametrize("kind", [LlamaRMSNorm, Gemma3RMSNorm])
+def test_norms(dtype, tokens, kind):
+    norm = kind(72, 1e-5).to(dtype)
+    norm.weight.copy_(torch.randn(72))
+    rows = 3 * torch.randn(1, tokens, 72).to(dtype)
+    same(operations.rms_norm(rows, norm.weight, 1e-5, kind is Gemma3RMSNorm), norm(rows))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_norms_of_heads(dtype):
+    norm = LlamaRMSNorm(24, 1e-6).to(dtype)
+    norm.weight.copy_(torch.randn(24))
+    for rows in (heads(dtype, 7, 5, 24), heads(dtype, 7, 5, 24).transpose(1, 2)):
+        same(operations.rms_norm(rows, norm.weight, 1e-6), norm(rows))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tokens", [1, 90])
+def test_gated_products(dtype, tokens):
+    gate, up = (5 * torch.randn(1, tokens, 2 * 200)).to(dtype).split(200, -1)
+    same(operations.gated(gate, up), F.silu(gate) * up)
+
+
+def test_gates_at_the_ends_of_what_numbers_hold():
+    gate = torch.tensor([[0.0, -0.0, 1e-30, 88.0, -88.0, -104.0, 3e38, -3e38, float("inf"), float("nan")]])
+    found = operations.gated(gate, torch.ones_like(gate))
+    torch.testing.assert_close(found, F.silu(gate), equal_nan=True, rtol=1e-5, atol=1e-30)
+    nan = torch.full((1, 4), float("nan"), dtype=torch.bfloat16)
+    assert operations.gated(nan, nan).isnan().all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("tokens", "width"), [(1, 64), (33, 12), (200, 64)])
+def test_rotary_embedding(dtype, tokens, width):
+    query, key = heads(dtype, tokens, 9, width), heads(dtype, tokens, 3, width)
+    cos, sin = torch.randn(2, 1, tokens, width).to(dtype)
+    for rows, expected in zip((query, key), apply_rotary_pos_emb(query, key, cos, sin), strict=True):
+        same(operations.rotate(rows[0], cos[0], sin[0])[None], expected)
+
+
+def attended(query, keys, values, scaling, window):
+    """One token's attention in float64; query `[H, D]`, keys and values `[K, T, D]` up to the token itself."""
+    repeat = len(query) // len(keys)
+    first = max(0, keys.shape[1] - window) if window is not None else 0
+    keys, values = (x[:, first:].double().repeat_interleave(repeat, 0) for x in (keys, values))
+    weights = (keys @ (query.double() * scaling)[:, :, None])[..., 0].softmax(-1)
+    return (weights[:, None] @ values)[:, 0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("window", [None, 7])
+@pytest.mark.parametrize(("channels", "query_heads", "groups"), [(64, 9, 3), (128, 8, 8), (80, 10, 1), (12, 4, 2)])
+def test_attention_over_a_cache(dtype, width, window, channels, query_heads, groups):
+    positions, scaling = [[0, 3, 50], [700]], 0.3
+    buffers = [tuple(torch.randn(2, 2, 4, groups, room, channels).to(dtype)) for room in (64, 768)]
+    before = [tuple(x.clone() for x in pair) for pair in buffers]
+    tokens = 4 * width
+    query, key, value = (heads(dtype, tokens, n, channels)[0] for n in (query_heads, groups, groups))
+    found = CacheAttention(buffers, positions, width).attend(1, query, key, value, scaling, window)
+    assert found.shape == (tokens, query_heads, channels) and found.dtype == dtype
+    token = 0
+    for (keys, values), of_slots in zip(before, positions, strict=True):
+        for slot, position in enumerate(of_slots):
+            for place in range(position, position + width):
+                keys[1, slot, :, place], values[1, slot, :, place] = key[:, token], value[:, token]
+                seen = (x[1, slot, :, : place + 1] for x in (keys, values))
+                expected = attended(query[:, token], *seen, scaling, window)
+                tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 1e-3}
+                torch.testing.assert_close(found[token].double(), expected, **tolerance)
+                token += 1
+    for pair, expected_pair in zip(buffers, before, strict=True):
+        assert all(map(torch.equal, pair, expected_pair))  # nothing else was written
+
+
+def test_results_do_not_depend_on_the_number_of_threads():
+    keys, values = torch.randn(2, 1, 40, 3, 128, 64).bfloat16()
+    query, key, value = (heads(torch.bfloat16, 40, n, 64)[0] for n in (9, 3, 3))
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(CacheAttention([(keys, values)], [[100] * 40], 1).attend(0, query, key, value, 0.1, None))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(*found)
