@@ -80,3 +80,36 @@ def test_mapped_zeros_can_be_written() -> None:
     assert zeros.shape == (1000,) and not zeros.any()
     zeros += 1
     assert zeros.sum() == 1000
+
+
+_SET_APART = """
+    import gc, weakref
+    from darkhorse.policy.memory import release_freed_memory, set_apart_what_is_there
+
+    class Held:
+        pass
+
+    def cycle():
+        one = Held()
+        one.itself = one
+        return weakref.ref(one)
+
+    before = cycle()
+    set_apart_what_is_there()
+    assert before() is None and gc.get_freeze_count() > 1000
+    held = Held()
+    held.itself = held
+    seen = weakref.ref(held)
+    set_apart_what_is_there()
+    del held
+    gc.collect()
+    assert seen() is not None
+    set_apart_what_is_there()
+    assert seen() is None
+    release_freed_memory()
+    assert gc.get_freeze_count() == 0
+"""
+
+
+def test_what_is_set_apart_is_collected_at_the_next_call() -> None:
+    subprocess.run([sys.executable, "-c", textwrap.dedent(_SET_APART)], check=True)
