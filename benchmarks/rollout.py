@@ -3,9 +3,10 @@
 Every system runs in a process of its own and answers the same batches in turn, so that what else the machine does hits
 all alike. All sample at temperature 1 and go past the end of the turn to the length asked for. Prompts are random
 tokens. Peers: Transformers' `generate` on a static batch, the same with its static cache (which it compiles on a CUDA
-device), its continuous batching, and vLLM's build for CPUs in an environment that this script makes; `--systems` names
-those to run, `--model` another model. Figures are medians over the repeats, after one that warms up; ratios are taken
-within a repeat. The JSON file grows by each batch that is complete.
+device), its continuous batching, and vLLM's build for CPUs in an environment that this script makes; beside them the
+local engine without its compiled operations. `--systems` names those to run, `--model` another model. Figures are
+medians over the repeats, after one that warms up; ratios are taken within a repeat. The JSON file grows by each batch
+that is complete.
 
     python benchmarks/rollout.py --json benchmarks/results/rollout.json
 """
@@ -28,7 +29,8 @@ from _models import EMBEDDED, FAMILIES, model_folder
 from _peers import HERE, Peer, environment
 from _writing import write_json
 
-SYSTEMS = ("darkhorse", "generate", "static", "continuous", "vllm")
+PEERS = ("generate", "static", "continuous", "vllm")
+SYSTEMS = ("darkhorse", *PEERS, "uncompiled")
 PROMPT_TOKENS = 60
 NEW_TOKENS = 128
 RAGGED = (16, 512)
@@ -67,7 +69,10 @@ class Shape:
 def start(name: str, folder: str) -> Peer:
     """A system that answers batches, in a process of its own."""
     python = environment("vllm", VLLM, UNWANTED) if name == "vllm" else sys.executable
-    return Peer(name, [python, str(HERE / "_rollout_worker.py"), name, folder])
+    worker = str(HERE / "_rollout_worker.py")
+    if name == "uncompiled":
+        return Peer(name, ["env", "DARKHORSE_NATIVE=0", python, worker, "darkhorse", folder])
+    return Peer(name, [python, worker, name, folder])
 
 
 def rate(system: Peer, batch: dict[str, Any]) -> float:
@@ -106,7 +111,7 @@ def figures(shapes: list[Shape], systems: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "tokens_per_second": {s.name: {k: statistics.median(v) for k, v in s.rates.items()} for s in shapes},
         "ratios": ratios,
-        "min_ratio": min((value for by_peer in ratios.values() for value in by_peer.values()), default=None),
+        "min_ratio": min((r for of in ratios.values() for peer, r in of.items() if peer in PEERS), default=None),
     }
     for key, shape, peer in (
         ("vs_vllm_128", "128", "vllm"),
@@ -136,7 +141,9 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=EMBEDDED, help=f"a model, or random weights: {', '.join(FAMILIES)}")
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=[name for name in SYSTEMS if name != "static"])
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS, default=["darkhorse", *(name for name in PEERS if name != "static")]
+    )
     parser.add_argument("--sizes", type=int, nargs="*", default=[8, 64, 128, 256], help="requests at once")
     parser.add_argument("--ragged", type=int, default=64, help="requests of the ragged batch; 0 leaves it out")
     parser.add_argument("--repeats", type=int, default=5)

@@ -20,6 +20,7 @@ from darkhorse.policy.attention import use_packed_attention
 from darkhorse.policy.device import default_device
 from darkhorse.policy.lean_layers import keep_little
 from darkhorse.policy.memory import keep_freed_memory, set_apart_what_is_there
+from darkhorse.policy.native.library import library
 from darkhorse.policy.native.rotary import use_compiled_rotary
 from darkhorse.policy.projections import share_projections
 
@@ -126,6 +127,8 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
     except ValueError as error:
         raise UserError(f"model.name: '{where}' cannot be used: {error}.", "Give another model.") from error
     model.eval()  # no dropout, in sampling and training alike
+    if model.device.type == "cpu":
+        library()  # compiled now, not when the first answer is waited for
     set_apart_what_is_there()
     return Policy(model, tokenizer, renderer, where)
 

@@ -92,7 +92,9 @@ def attended(query, keys, values, scaling, window):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("width", [1, 3])
 @pytest.mark.parametrize("window", [None, 7])
-@pytest.mark.parametrize(("channels", "query_heads", "groups"), [(64, 9, 3), (128, 8, 8), (80, 10, 1), (12, 4, 2)])
+@pytest.mark.parametrize(
+    ("channels", "query_heads", "groups"), [(64, 9, 3), (128, 8, 8), (80, 10, 1), (96, 4, 2), (256, 2, 1), (12, 4, 2)]
+)
 def test_attention_over_a_cache(dtype, width, window, channels, query_heads, groups):
     positions, scaling = [[0, 3, 50], [700]], 0.3
     buffers = [tuple(torch.randn(2, 2, 4, groups, room, channels).to(dtype)) for room in (64, 768)]

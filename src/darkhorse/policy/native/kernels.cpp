@@ -1,8 +1,8 @@
 // The small operations of a decoding step, each in one pass. PyTorch's processor kernels take several passes for each,
 // and with few sequences a pass is mostly the cost of starting it.
 //
-// Numbers are rounded where the operations of Transformers' models round them, so that the results are the same in bfloat16; only
-// sums may be added up in another order.
+// Numbers are rounded where the operations of Transformers' models round them, so that in bfloat16 the results are the
+// same; only sums may be added up in another order.
 
 #include <algorithm>
 #include <cmath>
@@ -31,44 +31,6 @@ template <> inline bf16 narrow<bf16>(float x) {
     std::memcpy(&bits, &x, 4);
     uint32_t even = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;  // to nearest, ties to even
     return bf16{uint16_t((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : even)};
-}
-
-#define UNROLLED _Pragma("GCC unroll 16")
-
-// Vectors of the compiler's, whatever the processor makes of them.
-typedef float wide8 __attribute__((vector_size(32)));
-typedef float wide16 __attribute__((vector_size(64)));
-typedef uint32_t bits16 __attribute__((vector_size(64)));
-
-// The sums of sixteen vectors, in order; they are overwritten. Neighbours are folded into one vector again and again.
-inline wide16 sums_of(wide16 *x) {
-    typedef int32_t order16 __attribute__((vector_size(64)));
-    constexpr order16 EVEN = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30}, ODD = EVEN + 1;
-    UNROLLED
-    for (int n = 8; n; n /= 2)
-        UNROLLED
-        for (int i = 0; i < n; i++)
-            x[i] = __builtin_shuffle(x[2 * i], x[2 * i + 1], EVEN) + __builtin_shuffle(x[2 * i], x[2 * i + 1], ODD);
-    return x[0];
-}
-
-// Thirty-two neighbouring numbers, in two vectors. Those of bfloat16 are the even and the odd ones, which takes no
-// shuffling; what they meet is laid out alike, see `place`.
-struct wide32 {
-    wide16 first, second;
-};
-inline wide32 load(const float *from) {
-    wide32 x;
-    std::memcpy(&x, from, 128);
-    return x;
-}
-inline wide32 load(const bf16 *from) {
-    bits16 pairs;
-    std::memcpy(&pairs, from, 64);
-    return {(wide16)(pairs << 16), (wide16)(pairs & 0xffff0000u)};
-}
-template <typename T> constexpr int64_t place(int64_t channel) {  // of a channel, in what meets such vectors
-    return sizeof(T) == 4 ? channel : channel / 32 * 32 + channel % 2 * 16 + channel % 32 / 2;
 }
 
 template <typename T> inline float rounded(float x) { return widen(narrow<T>(x)); }
@@ -152,44 +114,23 @@ void rotate(T *out, const T *in, const T *cos, const T *sin, int64_t tokens, int
     }
 }
 
-// `R` query rows, laid out by `place`, over the places [start, stop) of a head's keys and values, `[.., D]` each. WIDTH is
-// D where it is known when this is compiled, else 0 and D has no layout.
+// `R` query rows over the places [start, stop) of a head's keys and values, `[.., D]` each. WIDTH is D where it is known
+// when this is compiled, else 0.
 template <typename T, int WIDTH, int R>
 void attend_rows(T *out, const float *query, const T *keys, const T *values, int64_t start, int64_t stop, int64_t D,
                  std::vector<float> &room) {
-    const int64_t places = stop - start;
-    room.resize(R * (places + D));
-    float *scores = room.data(), *sums = scores + R * places;
-    const T *key = keys + start * D, *value = values + start * D;
-    const bool blocks = WIDTH != 0 && places >= 16;
-    if constexpr (WIDTH != 0)
-        for (int64_t from = 0; blocks && from < places; from += 16) {
-            int64_t t = std::min(from, places - 16);  // the last ones once more, rather than what lies behind them
-            for (int r = 0; r < R; r++) {
-                const float *q = query + r * WIDTH;
-                const T *k = key + t * WIDTH;
-                wide16 dots[16];
-                UNROLLED
-                for (int i = 0; i < 16; i++) {
-                    dots[i] = wide16{};
-                    UNROLLED
-                    for (int d = 0; d < WIDTH; d += 32) {
-                        wide32 a = load(q + d), b = load(k + i * WIDTH + d);
-                        dots[i] += a.first * b.first;
-                        dots[i] += a.second * b.second;
-                    }
-                }
-                wide16 found = sums_of(dots);
-                std::memcpy(scores + r * places + t, &found, 64);
-            }
+    constexpr int BLOCK = WIDTH == 0 ? 1 : WIDTH % 32 ? 16 : 32;  // channels whose sums stay in registers
+    const int64_t width = WIDTH ? WIDTH : D, places = stop - start;
+    room.resize(R * places);
+    float *scores = room.data();
+    const T *key = keys + start * width;
+    for (int64_t t = 0; t < places; t++, key += width)
+        for (int r = 0; r < R; r++) {
+            float dot = 0;
+#pragma omp simd reduction(+ : dot)
+            for (int64_t d = 0; d < width; d++) dot += query[r * width + d] * widen(key[d]);
+            scores[r * places + t] = dot;
         }
-    if (!blocks)
-        for (int64_t t = 0; t < places; t++)
-            for (int r = 0; r < R; r++) {
-                float dot = 0;
-                for (int64_t d = 0; d < D; d++) dot += query[r * D + (WIDTH ? place<T>(d) : d)] * widen(key[t * D + d]);
-                scores[r * places + t] = dot;
-            }
     for (int r = 0; r < R; r++) {
         float *s = scores + r * places, highest = s[0], total = 0;
 #pragma omp simd reduction(max : highest)
@@ -198,26 +139,15 @@ void attend_rows(T *out, const float *query, const T *keys, const T *values, int
         float share = 1.0f / total;
         for (int64_t t = 0; t < places; t++) s[t] *= share;
     }
-    if constexpr (WIDTH != 0) {
-        for (int from = 0; from < WIDTH; from += 32) {  // whose sums stay in registers
-            wide32 sum[R] = {};
-            for (int64_t t = 0; t < places; t++) {
-                wide32 v = load(value + t * WIDTH + from);
-                for (int r = 0; r < R; r++) {
-                    sum[r].first += scores[r * places + t] * v.first;
-                    sum[r].second += scores[r * places + t] * v.second;
-                }
-            }
-            for (int r = 0; r < R; r++) std::memcpy(sums + r * WIDTH + from, &sum[r], 128);
-        }
-        for (int r = 0; r < R; r++)
-            for (int d = 0; d < WIDTH; d++) out[r * WIDTH + d] = narrow<T>(sums[r * WIDTH + place<T>(d)]);
-    } else {
-        std::fill(sums, sums + R * D, 0.0f);
-        for (int64_t t = 0; t < places; t++)
+    for (int64_t from = 0; from < width; from += BLOCK) {
+        float sum[R][BLOCK] = {};
+        const T *value = values + start * width + from;
+        for (int64_t t = 0; t < places; t++, value += width)
             for (int r = 0; r < R; r++)
-                for (int64_t d = 0; d < D; d++) sums[r * D + d] += scores[r * places + t] * widen(value[t * D + d]);
-        for (int64_t i = 0; i < R * D; i++) out[i] = narrow<T>(sums[i]);
+#pragma omp simd
+                for (int d = 0; d < BLOCK; d++) sum[r][d] += scores[r * places + t] * widen(value[d]);
+        for (int r = 0; r < R; r++)
+            for (int d = 0; d < BLOCK; d++) out[r * width + from + d] = narrow<T>(sum[r][d]);
     }
 }
 
@@ -243,16 +173,19 @@ struct Slot {
     int64_t position;                   // of its first new token
 };
 
-// Tensors `[slots * W, heads, D]`, given by their strides of tokens and heads.
-struct Rows {
-    int64_t address, token_stride, head_stride;
+// A tensor `[tokens, heads, D]`, given by its strides.
+template <typename T> struct Rows {
+    const T *data;
+    int64_t token_stride, head_stride;
+
+    const T *at(int64_t token, int64_t head) const { return data + token * token_stride + head * head_stride; }
 };
 
 // New tokens, W a slot, write their keys and values into the cache, and each attends to its sequence up to itself, or
-// to the last `window` places of it. Out is [slots * W, K * Q, D].
+// to the last `window` places of it. Out is `[slots * W, K * Q, D]`.
 template <typename T>
-void attend(T *out, const Rows &query, const Rows &key, const Rows &value, const Slot *slots, int64_t count, int64_t W,
-            int64_t K, int64_t Q, int64_t D, int64_t layer, int64_t window, float scaling) {
+void attend(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Slot *slots, int64_t count, int64_t W, int64_t K,
+            int64_t Q, int64_t D, int64_t layer, int64_t window, float scaling) {
     int64_t places = 0;
     for (int64_t s = 0; s < count; s++) places += slots[s].position + W;
 #pragma omp parallel if (places * K * D > WORTH_THREADS)
@@ -265,20 +198,23 @@ void attend(T *out, const Rows &query, const Rows &key, const Rows &value, const
             T *keys = reinterpret_cast<T *>(slot.keys) + offset, *values = reinterpret_cast<T *>(slot.values) + offset;
             for (int64_t w = 0; w < W; w++) {
                 int64_t at = (slot.position + w) * D;
-                std::memcpy(keys + at, reinterpret_cast<const T *>(key.address) + (first + w) * key.token_stride + head * key.head_stride, D * sizeof(T));
-                std::memcpy(values + at, reinterpret_cast<const T *>(value.address) + (first + w) * value.token_stride + head * value.head_stride, D * sizeof(T));
+                std::memcpy(keys + at, key.at(first + w, head), D * sizeof(T));
+                std::memcpy(values + at, value.at(first + w, head), D * sizeof(T));
             }
-            for (int64_t w = 0; w < W; w++) {
-                int64_t stop = slot.position + w + 1, start = window > 0 ? std::max<int64_t>(0, stop - window) : 0;
-                bool laid_out = D == 64 || D == 128;
+            for (int64_t token = first; token < first + W; token++) {
+                int64_t stop = slot.position + token - first + 1;
+                int64_t start = window ? std::max<int64_t>(0, stop - window) : 0;
                 for (int64_t r = 0; r < Q; r++) {
-                    const T *q = reinterpret_cast<const T *>(query.address) + (first + w) * query.token_stride + (head * Q + r) * query.head_stride;
-                    for (int64_t d = 0; d < D; d++) scaled[r * D + (laid_out ? place<T>(d) : d)] = widen(q[d]) * scaling;
+                    const T *q = query.at(token, head * Q + r);
+                    for (int64_t d = 0; d < D; d++) scaled[r * D + d] = widen(q[d]) * scaling;
                 }
-                T *to = out + ((first + w) * K + head) * Q * D;
+                T *to = out + (token * K + head) * Q * D;
                 switch (D) {
                 case 64: attend_some<T, 64>(to, scaled.data(), keys, values, Q, start, stop, D, room); break;
+                case 80: attend_some<T, 80>(to, scaled.data(), keys, values, Q, start, stop, D, room); break;
+                case 96: attend_some<T, 96>(to, scaled.data(), keys, values, Q, start, stop, D, room); break;
                 case 128: attend_some<T, 128>(to, scaled.data(), keys, values, Q, start, stop, D, room); break;
+                case 256: attend_some<T, 256>(to, scaled.data(), keys, values, Q, start, stop, D, room); break;
                 default: attend_some<T, 0>(to, scaled.data(), keys, values, Q, start, stop, D, room);
                 }
             }
@@ -302,12 +238,12 @@ void attend(T *out, const Rows &query, const Rows &key, const Rows &value, const
                                     int64_t token_stride, int64_t head_stride, int64_t D) {                            \
         rotate(out, in, cos, sin, tokens, heads, token_stride, head_stride, D);                                        \
     }                                                                                                                  \
-    extern "C" void attend_##SUFFIX(T *out, int64_t query, int64_t query_token, int64_t query_head, int64_t key,       \
-                                    int64_t key_token, int64_t key_head, int64_t value, int64_t value_token,           \
+    extern "C" void attend_##SUFFIX(T *out, const T *query, int64_t query_token, int64_t query_head, const T *key,     \
+                                    int64_t key_token, int64_t key_head, const T *value, int64_t value_token,          \
                                     int64_t value_head, const Slot *slots, int64_t count, int64_t W, int64_t K,        \
                                     int64_t Q, int64_t D, int64_t layer, int64_t window, float scaling) {              \
-        attend(out, Rows{query, query_token, query_head}, Rows{key, key_token, key_head},                              \
-               Rows{value, value_token, value_head}, slots, count, W, K, Q, D, layer, window, scaling);                \
+        attend<T>(out, {query, query_token, query_head}, {key, key_token, key_head},                                   \
+                  {value, value_token, value_head}, slots, count, W, K, Q, D, layer, window, scaling);                 \
     }
 
 FOR_TYPE(float, float32)

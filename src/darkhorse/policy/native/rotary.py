@@ -46,6 +46,6 @@ def _turns_halves(function: _Function) -> bool:
 def use_compiled_rotary(model: nn.Module) -> None:
     """Have the modelling files of a model turn queries and keys by the compiled operation where it applies."""
     for file in {type(module).__module__ for module in model.modules()}:
-        function = getattr(sys.modules[file], _NAME, None)
+        function = getattr(sys.modules.get(file), _NAME, None)
         if callable(function) and not isinstance(function, _Rotary):
             setattr(sys.modules[file], _NAME, _Rotary(function))
