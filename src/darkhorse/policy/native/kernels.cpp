@@ -114,8 +114,8 @@ void rotate(T *out, const T *in, const T *cos, const T *sin, int64_t tokens, int
     }
 }
 
-// `R` query rows over the places [start, stop) of a head's keys and values, `[.., D]` each. WIDTH is D where it is known
-// when this is compiled, else 0.
+// `R` query rows over the places [start, stop) of a head's keys and values, `[.., D]` each. WIDTH is D where that is
+// known when this is compiled, else 0.
 template <typename T, int WIDTH, int R>
 void attend_rows(T *out, const float *query, const T *keys, const T *values, int64_t start, int64_t stop, int64_t D,
                  std::vector<float> &room) {
