@@ -67,6 +67,7 @@ def _speed() -> dict[str, str]:
     rows = ceiling_rows(device)
     low, high = (matmul_tflops(count, torch.bfloat16, device) for count in (32, rows))
     plain = matmul_tflops(rows, torch.float32, device)
+    missing = ""
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         flash = varlen.serves(torch.empty(1, 64, dtype=torch.bfloat16, device=device))
@@ -74,9 +75,10 @@ def _speed() -> dict[str, str]:
         kernels = "CUDA graphs, " + ("flash attention" if flash else "attention in two matrix products")
     else:
         layout = "in the processor's own layout" if has_blocked_layout(device) else "as they are"
-        small = "small operations compiled for this processor" if library() is not None else "no compiled operations"
+        if library() is None:
+            missing = why_not() or "the compiler failed"
+        small = "no compiled operations" if missing else "small operations compiled for this processor"
         accelerator, kernels = "none", f"weights {layout}, {small}"
-    missing = why_not() or ("" if library() is not None else "the compiler failed")
     return {
         "accelerator": accelerator,
         "threads": f"{torch.get_num_threads()} for computing",

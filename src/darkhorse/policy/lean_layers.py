@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from darkhorse.policy.native import layers as native
-from darkhorse.policy.native import operations
+from darkhorse.policy.native import layers, operations
 
 _ELEMENTS = 128 * 1024
 """Elements of a row-wise layer computed at a time: its float32 steps then stay in the processor's caches."""
@@ -84,7 +83,7 @@ def _at_once(rows_TC: Tensor) -> int:
 
 
 def _row_wise(module: Any, compiled: Layer | None, rows: Tensor) -> Tensor:
-    if compiled is not None and native.applies(rows, module.weight):
+    if compiled is not None and layers.applies(rows, module.weight):
         return compiled(rows)
     forward: Layer = partial(type(module).forward, module)
     if not torch.is_grad_enabled() or rows.device.type != "cpu":  # elsewhere every small operation costs a launch
@@ -94,7 +93,7 @@ def _row_wise(module: Any, compiled: Layer | None, rows: Tensor) -> Tensor:
 
 def _gated(module: Any, silu: bool, rows: Tensor) -> Tensor:
     gate, up, down = module.gate_proj(rows), module.up_proj(rows), module.down_proj
-    if silu and native.applies(gate, up):
+    if silu and layers.applies(gate, up):
         projected: Tensor = down(operations.gated(gate, up))
         return projected
     if type(down) is not nn.Linear or not torch.is_grad_enabled():
@@ -112,9 +111,9 @@ def keep_little(model: PreTrainedModel) -> None:
     """
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
-            module.__dict__["forward"] = partial(_row_wise, module, native.compiled_norm(module))
+            module.__dict__["forward"] = partial(_row_wise, module, layers.compiled_norm(module))
         elif _is_gated(module):
-            module.__dict__["forward"] = partial(_gated, module, native.is_silu(module.act_fn))
+            module.__dict__["forward"] = partial(_gated, module, layers.is_silu(module.act_fn))
 
 
 @torch.no_grad()

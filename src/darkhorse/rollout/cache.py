@@ -14,7 +14,7 @@ from transformers import PretrainedConfig
 
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import head_width, hiding, plain_attention
-from darkhorse.policy.native import operations as native
+from darkhorse.policy.native import operations
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.ledger import Ledger, Rows
 
@@ -214,7 +214,7 @@ class DecodePlan:
         self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         """See `AttentionPlan.attend`."""
-        if native.serves(query_HTD, key_KTD, value_KTD, self._spans[0].keys_LSKTD):
+        if operations.serves(query_HTD, key_KTD, value_KTD, self._spans[0].keys_LSKTD):
             return self._compiled.attend(layer, query_HTD, key_KTD, value_KTD, scaling, window)
         # query heads of one key-value head are its query rows
         query_TKQD = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
@@ -226,9 +226,9 @@ class DecodePlan:
         return torch.cat(parts).flatten(1, 2)
 
     @cached_property
-    def _compiled(self) -> native.CacheAttention:
+    def _compiled(self) -> operations.CacheAttention:
         buffers = [(span.keys_LSKTD, span.values_LSKTD) for span in self._spans]
-        return native.CacheAttention(buffers, [span.positions for span in self._spans], self._width)
+        return operations.CacheAttention(buffers, [span.positions for span in self._spans], self._width)
 
     @cached_property
     def _parts(self) -> list[_Part]:

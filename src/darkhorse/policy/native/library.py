@@ -29,9 +29,8 @@ logger = logging.getLogger(__name__)
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The operations, compiled on the first call on a machine; None where `why_not` says why they are not there."""
-    reason = why_not()
-    if reason is not None:
+    """The operations, compiled on the first call on a machine; None where `why_not` says why, or the compiler fails."""
+    if why_not() is not None:
         return None
     try:
         return _load(_built())
