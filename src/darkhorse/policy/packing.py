@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import attention_plan, hiding, plain_attention
+from darkhorse.policy.native import layers, operations
 
 _PLAIN_KEYS = 1024
 """Most keys for which a score of every pair is held."""
@@ -147,6 +149,8 @@ class PackedPlan:
         """See `AttentionPlan.attend`."""
         if self._sink is not None:
             self._sink(layer, key_KTD, value_KTD)
+        if layers.applies(query_HTD, key_KTD, value_KTD):
+            return self._compiled.attend(query_HTD, key_KTD, value_KTD, scaling, window)
         # values may be part of a product whose other parts would be kept with them
         value_KTD = value_KTD.contiguous()
         if varlen.serves(query_HTD):
@@ -163,6 +167,10 @@ class PackedPlan:
             if sum(layout.lengths) and not alone:
                 parts.append(self._completions(layout, query_HTD, key_KTD, value_KTD, scaling, window))
         return torch.cat(parts, 1).transpose(0, 1)
+
+    @cached_property
+    def _compiled(self) -> operations.PackedAttention:
+        return operations.PackedAttention(self._sequences())
 
     def _sequences(self) -> list[tuple[slice, list[slice]]]:
         """Of every prompt and completion that is not empty: its place in the row, and what it sees."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from darkhorse.policy.native import operations
 from darkhorse.rollout.engine import Likeliest
 from darkhorse.rollout.sampling import greedy_tokens, sample_tokens, truncate_logits
 from darkhorse.rollout.sequence import LiveSequence
 
 _GREEDY_BELOW = 1e-5
 """Temperatures that divide logits to infinity are lower; the likeliest token has all the probability long before."""
+_Settings: TypeAlias = tuple[float, int, float, float]
+"""Temperature, top-k, top-p and min-p."""
 _CPU_ROWS = 16
 """Rows of logits that are drawn from at a time on a processor, so that they stay in its caches."""
 
@@ -36,53 +40,40 @@ class Drawer:
     @torch.inference_mode()
     def draw(self, live: Sequence[LiveSequence], logits: Tensor) -> None:
         """One token for every sequence that has read its prompt, from its row of logits, `[live, V]`."""
-        by_settings: dict[tuple[float, float, int, float], list[int]] = {}
+        by_settings: dict[_Settings, list[int]] = {}
         for row, sequence in enumerate(live):
             if not sequence.unread:
                 s = sequence.sampling
-                by_settings.setdefault((s.temperature, s.top_p, s.top_k, s.min_p), []).append(row)
-        at_once = _CPU_ROWS if logits.device.type == "cpu" else len(live)
+                by_settings.setdefault((s.temperature, s.top_k, s.top_p, s.min_p), []).append(row)
         for settings, rows in by_settings.items():
-            for start in range(0, len(rows), at_once):
-                self._draw_alike(live, logits, rows[start : start + at_once], *settings)
+            together = rows[-1] - rows[0] + 1 == len(rows)
+            part = logits[rows[0] : rows[-1] + 1] if together else logits[rows]
+            self._draw_alike([live[row] for row in rows], part, settings)
 
-    def _draw_alike(
-        self,
-        live: Sequence[LiveSequence],
-        logits: Tensor,
-        rows: list[int],
-        temperature: float,
-        top_p: float,
-        top_k: int,
-        min_p: float,
-    ) -> None:
-        together = rows[-1] - rows[0] + 1 == len(rows)
-        part = (logits[rows[0] : rows[-1] + 1] if together else logits[rows]).float()
-        likeliest = self._likeliest(live, rows, part)
-        for number, row in enumerate(rows):
-            _shift(part[number], live[row])
-        if temperature < _GREEDY_BELOW:
-            tokens, logprobs = greedy_tokens(part)
-        else:
-            part = truncate_logits(part if temperature == 1.0 else part / temperature, top_k, top_p, min_p)
-            draws = torch.tensor([live[row].uniforms[len(live[row].tokens)] for row in rows], device=part.device)
-            tokens, logprobs = sample_tokens(part, draws)
-        for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
-            live[row].tokens.append(token)
-            live[row].logprobs.append(logprob)
+    def _draw_alike(self, sequences: Sequence[LiveSequence], logits: Tensor, settings: _Settings) -> None:
+        likeliest = self._likeliest(sequences, logits)
+        if any(map(_shifts, sequences)):
+            logits = logits.float()  # a copy, unless it is in float32
+            for row, sequence in zip(logits, sequences, strict=True):
+                _shift(row, sequence)
+        numbers = [sequence.uniforms[len(sequence.tokens)] for sequence in sequences]
+        tokens, logprobs = _drawn(logits, torch.tensor(numbers, dtype=torch.float64), settings)
+        for row, (sequence, token, logprob) in enumerate(zip(sequences, tokens, logprobs, strict=True)):
+            sequence.tokens.append(token)
+            sequence.logprobs.append(logprob)
             if row in likeliest:
-                self._report(live[row], token, likeliest[row])
+                self._report(sequence, token, likeliest[row])
             if self._on_token is not None:
-                self._on_token(live[row].request, live[row].sample, token)
+                self._on_token(sequence.request, sequence.sample, token)
 
-    def _likeliest(self, live: Sequence[LiveSequence], rows: list[int], part: Tensor) -> dict[int, Tensor]:
+    def _likeliest(self, sequences: Sequence[LiveSequence], logits: Tensor) -> dict[int, Tensor]:
         """The model's own log-probabilities in the rows that ask for them."""
         if self._on_likeliest is None:
             return {}
         return {
-            row: part[number].log_softmax(-1)
-            for number, row in enumerate(rows)
-            if live[row].sampling.likeliest is not None
+            row: logits[row].float().log_softmax(-1)
+            for row, sequence in enumerate(sequences)
+            if sequence.sampling.likeliest is not None
         }
 
     def _report(self, sequence: LiveSequence, token: int, logprobs: Tensor) -> None:
@@ -90,6 +81,33 @@ class Drawer:
         values, tokens = logprobs.topk(min(sequence.sampling.likeliest or 0, len(logprobs)))
         found = Likeliest(float(logprobs[token]), tuple(zip(tokens.tolist(), values.tolist(), strict=True)))
         self._on_likeliest(sequence.request, sequence.sample, found)
+
+
+def _drawn(logits: Tensor, uniforms: Tensor, settings: _Settings) -> tuple[list[int], list[float]]:
+    """A token for every row, and its log-probability."""
+    temperature, *truncation = settings
+    greedy = temperature < _GREEDY_BELOW
+    if operations.serves(logits):
+        tokens, logprobs = operations.draw(logits, uniforms, 0.0 if greedy else temperature, *truncation)
+        return tokens.tolist(), logprobs.tolist()
+    found: tuple[list[int], list[float]] = [], []
+    at_once = _CPU_ROWS if logits.device.type == "cpu" else len(logits)
+    for rows, draws in zip(logits.split(at_once), uniforms.to(logits.device).split(at_once), strict=True):
+        part = rows.float()
+        if greedy:
+            tokens, logprobs = greedy_tokens(part)
+        else:
+            tempered = part if temperature == 1.0 else part / temperature
+            tokens, logprobs = sample_tokens(truncate_logits(tempered, *truncation), draws)
+        found[0].extend(tokens.tolist())
+        found[1].extend(logprobs.tolist())
+    return found
+
+
+def _shifts(sequence: LiveSequence) -> bool:
+    """Whether a request's settings add something to logits."""
+    sampling = sequence.sampling
+    return bool(sampling.presence_penalty or sampling.frequency_penalty or sampling.logit_bias)
 
 
 def _shift(logits: Tensor, sequence: LiveSequence) -> None:

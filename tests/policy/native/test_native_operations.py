@@ -9,7 +9,8 @@ from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, apply_rotary_pos_emb
 
 from darkhorse.policy.native import library, operations
-from darkhorse.policy.native.operations import CacheAttention
+from darkhorse.policy.native.operations import CacheAttention, PackedAttention
+from darkhorse.rollout.sampling import truncate_logits
 
 pytestmark = pytest.mark.skipif(library.library() is None, reason=f"no compiled operations: {library.why_not()}")
 
@@ -129,3 +130,93 @@ def test_results_do_not_depend_on_the_number_of_threads():
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", [None, 7])
+@pytest.mark.parametrize(
+    ("channels", "query_heads", "groups"), [(64, 9, 3), (128, 8, 8), (80, 10, 1), (96, 4, 2), (256, 2, 1), (12, 4, 2)]
+)
+def test_attention_of_packed_sequences(dtype, window, channels, query_heads, groups):
+    sequences = [
+        (slice(0, 70), [slice(0, 70)]),
+        (slice(70, 71), [slice(0, 70), slice(70, 71)]),
+        (slice(71, 110), [slice(0, 70), slice(71, 110)]),
+        (slice(110, 143), [slice(110, 143)]),
+    ]
+    query, key, value = (heads(dtype, 143, n, channels)[0] for n in (query_heads, groups, groups))
+    found = PackedAttention(sequences).attend(query, key, value, 0.3, window)
+    assert found.shape == (143, query_heads, channels) and found.dtype == dtype
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 1e-3}
+    for own, parts in sequences:
+        for token in range(own.start, own.stop):
+            seen = [slice(part.start, min(part.stop, token + 1)) if part == own else part for part in parts]
+            keys, values = (torch.cat([x[:, part] for part in seen], 1) for x in (key, value))
+            expected = attended(query[:, token], keys, values, 0.3, window)
+            torch.testing.assert_close(found[token].double(), expected, **tolerance)
+
+
+RULES = [(1.0, 0, 1.0, 0.0), (0.6, 40, 0.95, 0.0), (1.3, 0, 0.8, 0.0), (1.0, 0, 1.0, 0.05), (0.9, 300, 1.0, 0.01),
+         (1.0, 5, 0.3, 0.9), (2.0, 0, 0.999, 0.0), (1.0, 10_000, 1.0, 0.0)]  # fmt: skip
+
+
+def truncated(logits, top_k, top_p, min_p):
+    """Like `truncate_logits`; of tokens that are equally likely the first ones stay in a nucleus."""
+    logits = truncate_logits(logits, top_k, 1.0, 0.0)
+    if top_p < 1:
+        ordered, order = logits.sort(dim=-1, descending=True, stable=True)
+        probabilities = ordered.double().softmax(-1)
+        gone = probabilities.cumsum(-1) - probabilities >= top_p
+        gone[:, 0] = False
+        logits = logits.scatter(1, order, ordered.masked_fill(gone, float("-inf")))
+    return truncate_logits(logits, 0, 1.0, min_p)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("size", [1, 37, 256, 3000])
+def test_draws(dtype, rules, size):
+    rows = 200
+    logits = (torch.linspace(0, 6, rows)[:, None] * torch.randn(rows, size)).to(dtype)
+    if size > 1:
+        logits[::7, 0] = float("-inf")
+    uniforms = torch.rand(rows, dtype=torch.float64)
+    uniforms[:2] = torch.tensor([0.0, 1 - 2**-53])
+    tokens, logprobs = operations.draw(logits, uniforms, *rules)
+    temperature, top_k, top_p, min_p = rules
+    probabilities = truncated(logits.float() / temperature, top_k, top_p, min_p).double().softmax(-1)
+    chosen = probabilities.gather(1, tokens[:, None])[:, 0]
+    assert (chosen > 0).all()
+    torch.testing.assert_close(logprobs.double(), chosen.log(), rtol=1e-5, atol=2e-6)
+    after = probabilities.cumsum(-1).gather(1, tokens[:, None])[:, 0]
+    assert (uniforms >= after - chosen - 1e-5).all() and (uniforms <= after + 1e-5).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_greedy_draws(dtype):
+    logits = (3 * torch.randn(50, 3000)).to(dtype)
+    logits[0] = 0.5  # the first of equals
+    tokens, logprobs = operations.draw(logits, torch.rand(50, dtype=torch.float64), 0.0, 5, 0.5, 0.5)
+    assert torch.equal(tokens, logits.argmax(-1)) and tokens[0] == 0
+    expected = logits.double().log_softmax(-1).amax(-1)
+    torch.testing.assert_close(logprobs.double(), expected, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("rules", [(0.0, 0, 1.0, 0.0), *RULES])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_broken_logits_have_no_log_probability(rules, value):
+    logits = torch.randn(3, 1000)
+    logits[1, 400] = value
+    tokens, logprobs = operations.draw(logits, torch.rand(3, dtype=torch.float64), *rules)
+    assert logprobs.isnan().tolist() == [False, True, False]
+    assert ((tokens >= 0) & (tokens < 1000)).all()
+
+
+def test_draws_are_taken_from_rows_of_something_larger():
+    logits = torch.randn(6, 500).bfloat16()
+    uniforms = torch.rand(6, dtype=torch.float64)
+    whole = operations.draw(logits, uniforms, 1.0, 0, 1.0, 0.0)
+    part = operations.draw(logits[2:5, :300], uniforms[2:5], 1.0, 0, 1.0, 0.0)
+    alone = operations.draw(logits[2:5, :300].contiguous(), uniforms[2:5], 1.0, 0, 1.0, 0.0)
+    assert torch.equal(operations.draw(logits[2:5], uniforms[2:5], 1.0, 0, 1.0, 0.0)[0], whole[0][2:5])
+    assert all(map(torch.equal, part, alone))

@@ -17,7 +17,8 @@ import torch
 
 from darkhorse.policy.embedded import cache_folder
 
-_SOURCE = Path(__file__).with_name("kernels.cpp")
+_FOLDER = Path(__file__).parent
+_SOURCE = _FOLDER / "kernels.cpp"
 _COMPILERS = ("c++", "g++", "clang++")
 _FLAGS = ["-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp"]
 _FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-fassociative-math", "-fno-signed-zeros"]  # sums as vectors
@@ -62,7 +63,8 @@ def _built() -> Path:
     compiler = _compiler()
     assert compiler is not None
     version = _run([compiler, "--version"])
-    identity = "\0".join([_SOURCE.read_text(encoding="utf-8"), " ".join(_FLAGS), version, _processor()])
+    sources = [path.read_text(encoding="utf-8") for path in [_SOURCE, *sorted(_FOLDER.glob("*.h"))]]
+    identity = "\0".join([*sources, " ".join(_FLAGS), version, _processor()])
     folder = cache_folder() / "native"
     path = folder / f"kernels-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     if not path.exists():
@@ -97,6 +99,8 @@ def _load(path: Path) -> ctypes.CDLL:
         "gated": [integer] * 7,
         "rotate": [integer] * 9,
         "attend": [integer] * 18 + [number],
+        "attend_packed": [integer] * 16 + [number],
+        "draw": [integer] * 7 + [number, integer, number, number],
     }
     for name, types in arguments.items():
         for suffix in ("float32", "bfloat16"):

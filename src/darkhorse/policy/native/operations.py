@@ -10,6 +10,8 @@ from torch import Tensor
 
 from darkhorse.policy.native.library import library
 
+_QUERIES = 32
+"""Queries of a sequence that one thread deals with at a time."""
 _NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 
 
@@ -104,22 +106,73 @@ class CacheAttention:
         self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         """See `AttentionPlan.attend`."""
-        heads, tokens, channels = query_HTD.shape
-        groups = len(key_KTD)
-        out_THD = torch.empty(tokens, heads, channels, dtype=query_HTD.dtype)
-        inputs = [one if one.stride(2) == 1 else one.contiguous() for one in (query_HTD, key_KTD, value_KTD)]
-        rows = [number for one in inputs for number in (one.data_ptr(), one.stride(1), one.stride(0))]
-        _function("attend", query_HTD.dtype)(
-            out_THD.data_ptr(),
-            *rows,
-            self._slots.data_ptr(),
-            len(self._slots),
-            self._width,
-            groups,
-            heads // groups,
-            channels,
-            layer,
-            window or 0,
-            scaling,
-        )
-        return out_THD
+        where = self._slots.data_ptr(), len(self._slots), self._width
+        return _attend("attend", query_HTD, key_KTD, value_KTD, where, (layer, window or 0, scaling))
+
+
+class PackedAttention:
+    """Causal attention of sequences whose tokens lie one after another in a row.
+
+    Args:
+        sequences: of each, the row positions of its queries, and the parts of the row that are its keys: those that
+            come before all queries, if any, and the queries' own.
+    """
+
+    def __init__(self, sequences: Sequence[tuple[slice, Sequence[slice]]]) -> None:
+        pieces: list[list[int]] = []
+        for own, (*before, _) in sequences:
+            shared = before[0] if before else slice(0, 0)
+            pieces += [
+                [start, min(_QUERIES, own.stop - start), shared.start, shared.stop - shared.start, own.start]
+                for start in range(own.start, own.stop, _QUERIES)
+            ]
+        self._pieces = torch.tensor(pieces)
+
+    def attend(
+        self, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
+    ) -> Tensor:
+        """`[T, H, D]`; see `AttentionPlan.attend`."""
+        where = self._pieces.data_ptr(), len(self._pieces)
+        return _attend("attend_packed", query_HTD, key_KTD, value_KTD, where, (window or 0, scaling))
+
+
+def _attend(
+    name: str,
+    query_HTD: Tensor,
+    key_KTD: Tensor,
+    value_KTD: Tensor,
+    where: Sequence[int],
+    how: Sequence[float],
+) -> Tensor:
+    """Call a function with a new output `[T, H, D]`, inputs, where they attend to, their sizes, and how they do."""
+    heads, tokens, channels = query_HTD.shape
+    groups = len(key_KTD)
+    out_THD = torch.empty(tokens, heads, channels, dtype=query_HTD.dtype)
+    inputs = [one if one.stride(2) == 1 else one.contiguous() for one in (query_HTD, key_KTD, value_KTD)]
+    rows = [number for one in inputs for number in (one.data_ptr(), one.stride(1), one.stride(0))]
+    sizes = groups, heads // groups, channels
+    _function(name, query_HTD.dtype)(out_THD.data_ptr(), *rows, *where, *sizes, *how)
+    return out_THD
+
+
+def draw(
+    logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_k: int, top_p: float, min_p: float
+) -> tuple[Tensor, Tensor]:
+    """Draw one token a row by inverse transform sampling, in the order of tokens.
+
+    Args:
+        logits_BV: contiguous in `V`.
+        uniforms_B: float64, in [0, 1).
+        temperature: divides the logits; 0 is greedy.
+        top_k, top_p, min_p: truncation as in `darkhorse.rollout.sampling.truncate_logits`; 0, 1 and 0 turn it off.
+
+    Returns:
+        `(tokens_B, logprobs_B)`: under the truncated distribution, or the model's own where it is greedy. The
+        log-probability is NaN where the logits are.
+    """
+    rows, size = logits_BV.shape
+    tokens_B, logprobs_B = torch.empty(rows, dtype=torch.int64), torch.empty(rows)
+    pointers = tokens_B.data_ptr(), logprobs_B.data_ptr(), logits_BV.data_ptr()
+    sizes = logits_BV.stride(0), rows, size
+    _function("draw", logits_BV.dtype)(*pointers, *sizes, uniforms_B.data_ptr(), temperature, top_k, top_p, min_p)
+    return tokens_B, logprobs_B
