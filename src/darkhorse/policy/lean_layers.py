@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from darkhorse.policy.native import layers, operations
+from darkhorse.policy.native import differentiable, layers, operations
 
 _ELEMENTS = 128 * 1024
 """Elements of a row-wise layer computed at a time: its float32 steps then stay in the processor's caches."""
@@ -83,7 +83,7 @@ def _at_once(rows_TC: Tensor) -> int:
 
 
 def _row_wise(module: Any, compiled: Layer | None, rows: Tensor) -> Tensor:
-    if compiled is not None and layers.applies(rows, module.weight):
+    if compiled is not None and operations.serves(rows, module.weight):
         return compiled(rows)
     forward: Layer = partial(type(module).forward, module)
     if not torch.is_grad_enabled() or rows.device.type != "cpu":  # elsewhere every small operation costs a launch
@@ -93,12 +93,13 @@ def _row_wise(module: Any, compiled: Layer | None, rows: Tensor) -> Tensor:
 
 def _gated(module: Any, silu: bool, rows: Tensor) -> Tensor:
     gate, up, down = module.gate_proj(rows), module.up_proj(rows), module.down_proj
-    if silu and layers.applies(gate, up):
-        projected: Tensor = down(operations.gated(gate, up))
-        return projected
+    compiled = silu and operations.serves(gate, up)
     if type(down) is not nn.Linear or not torch.is_grad_enabled():
-        out: Tensor = down(module.act_fn(gate) * up)
+        compiled = compiled and not torch.is_grad_enabled()
+        out: Tensor = down(operations.gated(gate, up) if compiled else module.act_fn(gate) * up)
         return out
+    if compiled:
+        return differentiable.gated_product(gate, up, down.weight, down.bias)
     return _gated_product(module.act_fn, gate, up, down.weight, down.bias)
 
 
@@ -106,8 +107,8 @@ def keep_little(model: PreTrainedModel) -> None:
     """Have root-mean-square norms (on a processor) and gated feed-forward layers keep only what goes into them.
 
     Norms otherwise keep float32 copies of it, and gated layers the activation and its product with the other half:
-    half of all that is kept. Values and gradients stay the same. In inference mode, where nothing is kept, both compute
-    with compiled operations if there are some. What is not recognised stays as it is.
+    half of all that is kept. Both compute with compiled operations where these serve. Values stay the same, and
+    gradients but for the order of sums. What is not recognised stays as it is.
     """
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from darkhorse.policy.native import operations
 from darkhorse.policy.packing import PackedPlan, hidden_states
 
-_CPU_CHUNK, _GPU_CHUNK = 512, 2048
+_CPU_CHUNK, _GPU_CHUNK = 1024, 2048
 """Tokens whose logits exist at a time. Every chunk adds a gradient of the whole head, which a larger one saves."""
 _CPU_ROWS = 8
 """Tokens whose logits are worked on at a time, so that they stay in the processor's caches."""
@@ -41,8 +42,7 @@ class _ChunkedLogprobs(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         hidden_TC, weight_VC, targets_T, heat_T1 = ctx.saved_tensors
         grad_hidden = torch.empty_like(hidden_TC)
-        frozen = not ctx.needs_input_grad[1]
-        grad_weight = None if frozen else torch.zeros_like(weight_VC, dtype=torch.float32)
+        grad_weight: Tensor | None = None
         chunk, rows = _sizes(hidden_TC.device)
         for hidden, out, *others in _split(chunk, hidden_TC, grad_hidden, targets_T, heat_T1, grads[0]):
             chunk_logits = F.linear(hidden, weight_VC)
@@ -52,12 +52,22 @@ class _ChunkedLogprobs(torch.autograd.Function):
                 grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))
                 logits.copy_(grad_logits.mul_(grad[:, None] / heat))
             torch.matmul(chunk_logits, weight_VC, out=out)
-            if grad_weight is not None:
-                grad_weight.add_(chunk_logits.T @ hidden)
+            if ctx.needs_input_grad[1]:
+                grad_weight = _plus(grad_weight, chunk_logits.T @ hidden)
         return grad_hidden, None if grad_weight is None else grad_weight.to(weight_VC.dtype), None, None
 
 
 _chunked_logprobs: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _ChunkedLogprobs.apply
+
+
+def _plus(total: Tensor | None, more: Tensor) -> Tensor:
+    """A sum of gradients, at least in float32 as soon as there are two."""
+    if total is None:
+        return more
+    if total.dtype == more.dtype:
+        total = total.to(torch.promote_types(total.dtype, torch.float32))
+    operations.add_into(total, more)
+    return total
 
 
 def _sizes(device: torch.device) -> tuple[int, int]:

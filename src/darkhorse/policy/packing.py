@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import attention_plan, hiding, plain_attention
-from darkhorse.policy.native import layers, operations
+from darkhorse.policy.native import operations
 
 _PLAIN_KEYS = 1024
 """Most keys for which a score of every pair is held."""
@@ -76,9 +76,9 @@ class _Layout:
         return self.completions_start + sum(self.lengths)
 
     @property
-    def alone(self) -> bool:
-        """A lone completion and its prompt are one causal sequence."""
-        return len(self.lengths) == 1
+    def causal(self) -> int:
+        """Tokens at the start that are one causal sequence: the prompt, and a completion that is alone with it."""
+        return self.prompt_length + (self.lengths[0] if len(self.lengths) == 1 else 0)
 
 
 class PackedPlan:
@@ -149,7 +149,7 @@ class PackedPlan:
         """See `AttentionPlan.attend`."""
         if self._sink is not None:
             self._sink(layer, key_KTD, value_KTD)
-        if layers.applies(query_HTD, key_KTD, value_KTD):
+        if torch.is_inference_mode_enabled() and operations.serves(query_HTD, key_KTD, value_KTD):
             return self._compiled.attend(query_HTD, key_KTD, value_KTD, scaling, window)
         # values may be part of a product whose other parts would be kept with them
         value_KTD = value_KTD.contiguous()
@@ -157,15 +157,16 @@ class PackedPlan:
             if self._varlen is None:
                 self._varlen = varlen.VarlenAttention(self._sequences(), query_HTD.device)
             return self._varlen.attend(query_HTD, key_KTD, value_KTD, scaling, window)
+        sizes = [layout.stop - layout.start for layout in self._layouts]
+        inputs = (x.split(sizes, 1) for x in (query_HTD, key_KTD, value_KTD))  # slices would each have a whole gradient
         parts: list[Tensor] = []
-        for layout in self._layouts:
-            alone = layout.alone
-            causal = slice(layout.start, layout.stop if alone else layout.completions_start)
-            q, k, v = query_HTD[:, causal], key_KTD[:, causal], value_KTD[:, causal]
-            if q.shape[1]:
-                parts.append(self._causal(q, k, v, scaling, window))
-            if sum(layout.lengths) and not alone:
-                parts.append(self._completions(layout, query_HTD, key_KTD, value_KTD, scaling, window))
+        for layout, *of_layout in zip(self._layouts, *inputs, strict=True):
+            cut = [layout.causal, layout.stop - layout.start - layout.causal]
+            prompt, completions = zip(*(x.split(cut, 1) for x in of_layout), strict=True)
+            if prompt[0].shape[1]:
+                parts.append(self._causal(prompt, scaling, window))
+            if completions[0].shape[1]:
+                parts.append(self._completions(layout, prompt[1:], completions, scaling, window))
         return torch.cat(parts, 1).transpose(0, 1)
 
     @cached_property
@@ -176,43 +177,48 @@ class PackedPlan:
         """Of every prompt and completion that is not empty: its place in the row, and what it sees."""
         found: list[tuple[slice, list[slice]]] = []
         for layout in self._layouts:
-            prompt = slice(layout.start, layout.completions_start)
-            if layout.alone:
-                prompt = slice(layout.start, layout.stop)
-            if prompt.stop > prompt.start:
+            prompt = slice(layout.start, layout.start + layout.causal)
+            if layout.causal:
                 found.append((prompt, [prompt]))
             start = prompt.stop
-            for length in () if layout.alone else filter(None, layout.lengths):
+            for length in filter(None, layout.lengths if start < layout.stop else ()):
                 own = slice(start, start + length)
                 found.append((own, [prompt, own]))
                 start = own.stop
         return found
 
-    def _causal(self, q: Tensor, k: Tensor, v: Tensor, scaling: float, window: int | None) -> Tensor:
+    def _causal(self, inputs: Sequence[Tensor], scaling: float, window: int | None) -> Tensor:
+        q, k, v = inputs
         mask = self._mask(q.shape[1], q.shape[1], q.shape[0] // k.shape[0], window, q)
         return _grouped_attention(q[None], k[None], v[None], mask, scaling)[0]
 
     def _completions(
-        self, layout: _Layout, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None
+        self,
+        layout: _Layout,
+        prompt: Sequence[Tensor],
+        completions: Sequence[Tensor],
+        scaling: float,
+        window: int | None,
     ) -> Tensor:
+        """Attention to the keys and values of a prompt, and of the completions, given with their queries."""
         group, longest = len(layout.lengths), max(layout.lengths)
-        body = slice(layout.completions_start, layout.stop)
+        query, key, value = completions
         pad, unpad = layout.pad_index.to(query.device), layout.unpad_index.to(query.device)
         padding = layout.padding_index.to(query.device)
 
         def padded(x: Tensor) -> Tensor:
             """`[heads, tokens, D]` to `[G, heads, longest, D]`."""
-            rows = _gather(x[:, body], pad, unpad, padding[:0])
+            rows = _gather(x, pad, unpad, padding[:0])
             padded_rows: Tensor = rows.unflatten(1, (group, longest)).transpose(0, 1)
             return padded_rows
 
-        def with_prompt(x: Tensor) -> Tensor:
-            prompt = x[:, layout.start : layout.completions_start].expand(group, -1, -1, -1)
-            return torch.cat([prompt, padded(x)], 2)
+        def behind(before: Tensor, x: Tensor) -> Tensor:
+            return torch.cat([before.expand(group, -1, -1, -1), padded(x)], 2)
 
         repeat = query.shape[0] // key.shape[0]
         mask = self._mask(longest, layout.prompt_length + longest, repeat, window, query)
-        out = _grouped_attention(padded(query), with_prompt(key), with_prompt(value), mask, scaling)
+        keys, values = map(behind, prompt, (key, value))
+        out = _grouped_attention(padded(query), keys, values, mask, scaling)
         return _gather(out.transpose(0, 1).flatten(1, 2), unpad, pad, padding)
 
     def _mask(self, queries: int, keys: int, repeat: int, window: int | None, like: Tensor) -> Tensor:

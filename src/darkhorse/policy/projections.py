@@ -74,7 +74,7 @@ class _Joined(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight_OC = ctx.saved_tensors
-        grad = torch.cat(grads, -1)
+        grad = _side_by_side(grads)
         needed, count = ctx.needs_input_grad, len(ctx.sizes)
         grad_rows = grad @ weight_OC if needed[0] else None
         of_views: list[Tensor | None] = [None] * (len(needed) - 4)
@@ -84,6 +84,18 @@ class _Joined(torch.autograd.Function):
         if any(needed[4 + count :]):
             of_views[count:] = grad_TO.sum(0).split(ctx.sizes)
         return grad_rows, None, None, None, *of_views
+
+
+def _side_by_side(parts: Sequence[Tensor]) -> Tensor:
+    """Parts of rows as whole rows; without a copy where they lie so in memory."""
+    first, width = parts[0], sum(part.shape[-1] for part in parts)
+    place, memory = first.data_ptr(), first.untyped_storage().data_ptr()
+    for part in parts:
+        lies_there = part.data_ptr() == place and part.untyped_storage().data_ptr() == memory
+        if not lies_there or part.stride()[-2:] != (width, 1):
+            return torch.cat(list(parts), -1)
+        place += part.shape[-1] * part.element_size()
+    return first.as_strided((*first.shape[:-1], width), first.stride())
 
 
 _joined_product: Callable[..., tuple[Tensor, ...]] = _Joined.apply

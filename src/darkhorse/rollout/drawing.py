@@ -85,10 +85,10 @@ class Drawer:
 
 def _drawn(logits: Tensor, uniforms: Tensor, settings: _Settings) -> tuple[list[int], list[float]]:
     """A token for every row, and its log-probability."""
-    temperature, *truncation = settings
+    temperature, top_k, top_p, min_p = settings
     greedy = temperature < _GREEDY_BELOW
     if operations.serves(logits):
-        tokens, logprobs = operations.draw(logits, uniforms, 0.0 if greedy else temperature, *truncation)
+        tokens, logprobs = operations.draw(logits, uniforms, 0.0 if greedy else temperature, top_k, top_p, min_p)
         return tokens.tolist(), logprobs.tolist()
     found: tuple[list[int], list[float]] = [], []
     at_once = _CPU_ROWS if logits.device.type == "cpu" else len(logits)
@@ -98,7 +98,7 @@ def _drawn(logits: Tensor, uniforms: Tensor, settings: _Settings) -> tuple[list[
             tokens, logprobs = greedy_tokens(part)
         else:
             tempered = part if temperature == 1.0 else part / temperature
-            tokens, logprobs = sample_tokens(truncate_logits(tempered, *truncation), draws)
+            tokens, logprobs = sample_tokens(truncate_logits(tempered, top_k, top_p, min_p), draws)
         found[0].extend(tokens.tolist())
         found[1].extend(logprobs.tolist())
     return found

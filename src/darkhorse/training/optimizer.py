@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from darkhorse.errors import UserError
+from darkhorse.policy.native import operations
 from darkhorse.policy.recompute import recompute_layers
 
 
@@ -122,7 +123,7 @@ class MasterOptimizer:
 
     def _add(self, sums: dict[Tensor, Tensor], parameter: Tensor, grad: Tensor) -> None:
         if parameter in sums:
-            sums[parameter].add_(grad)
+            operations.add_into(sums[parameter], grad)
         else:
             sums[parameter] = grad.to(self._masters[parameter].dtype)  # type: ignore[index]
 

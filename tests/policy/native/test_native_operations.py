@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, apply_rotary_pos_emb
 
-from darkhorse.policy.native import library, operations
+from darkhorse.policy.native import differentiable, library, operations
 from darkhorse.policy.native.operations import CacheAttention, PackedAttention
 from darkhorse.rollout.sampling import truncate_logits
 
@@ -47,6 +47,72 @@ def test_norms(dtype, tokens, kind):
     norm.weight.copy_(torch.randn(72))
     rows = 3 * torch.randn(1, tokens, 72).to(dtype)
     same(operations.rms_norm(rows, norm.weight, 1e-5, kind is Gemma3RMSNorm), norm(rows))
+
+
+def float64_gradients(function, grad, *inputs):
+    """What flows into the inputs of a function, computed in float64."""
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves = [x.clone().double().requires_grad_() for x in inputs]
+        return torch.autograd.grad(function(*leaves), leaves, grad.clone().double())
+
+
+def close(found, expected, dtype):
+    """To the last digits in float32; in bfloat16 within a few roundings."""
+    bound = 1e-5 if dtype == torch.float32 else 2**-6
+    assert (found.double() - expected).abs().max() <= bound * expected.abs().max()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tokens", [1, 37, 500])
+@pytest.mark.parametrize("plus_one", [False, True])
+def test_gradients_of_norms(dtype, tokens, plus_one):
+    rows, weight, grad = 3 * torch.randn(tokens, 72), torch.randn(72), torch.randn(tokens, 72)
+    rows, weight, grad = rows.to(dtype), weight.to(dtype), grad.to(dtype)
+
+    def norm(rows, weight):
+        normed = rows * torch.rsqrt(rows.square().mean(-1, keepdim=True) + 1e-5)
+        return normed * (weight + plus_one)
+
+    found = operations.rms_norm_backward(grad, rows, weight, 1e-5, plus_one)
+    assert [x.dtype for x in found] == [dtype, torch.float32]
+    for one, expected in zip(found, float64_gradients(norm, grad, rows, weight), strict=True):
+        close(one, expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tokens", [1, 90])
+def test_gradients_of_gated_products(dtype, tokens):
+    gate, up = (3 * torch.randn(1, tokens, 2 * 200)).to(dtype).split(200, -1)
+    grad = torch.randn(1, tokens, 200).to(dtype)
+    *found, product = operations.gated_backward(grad, gate, up)
+    same(product, operations.gated(gate, up))
+    expected = float64_gradients(lambda gate, up: F.silu(gate) * up, grad, gate, up)
+    for one, wanted in zip(found, expected, strict=True):
+        assert one.shape == gate.shape
+        close(one, wanted, dtype)
+
+
+def test_the_gradient_of_a_rotation_turns_back():
+    rows, grad = heads(torch.float32, 33, 9, 12)[0], heads(torch.float32, 33, 9, 12)[0]
+    cos, sin = torch.randn(2, 33, 12)
+    with torch.inference_mode(False), torch.enable_grad():
+        leaf = rows.clone().requires_grad_()
+        (found,) = torch.autograd.grad(differentiable.rotation(leaf, cos.clone(), sin.clone()), leaf, grad.clone())
+
+    def rotation(rows):
+        return apply_rotary_pos_emb(rows[None], rows[None], cos.double()[None], sin.double()[None])[0][0]
+
+    close(found, float64_gradients(rotation, grad, rows)[0], torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("count", [1, 1000, 50_000])
+def test_sums_in_place(dtype, count):
+    for whole in (torch.randn(count), torch.randn(2 * count)[::2], torch.randn(count, dtype=torch.float64)):
+        addend = torch.randn(count).to(dtype)
+        expected = whole + addend
+        operations.add_into(whole, addend)
+        assert torch.equal(whole, expected.to(whole.dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -10,14 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darkhorse.policy.native import operations
+from darkhorse.policy.native import differentiable, operations
 
 Norm: TypeAlias = Callable[[Tensor], Tensor]
-
-
-def applies(*tensors: Tensor) -> bool:
-    """Whether a pass computes with compiled operations: one in inference mode does, on tensors that they serve."""
-    return torch.is_inference_mode_enabled() and operations.serves(*tensors)
 
 
 @torch.no_grad()
@@ -41,7 +36,8 @@ def _norm(rows: Tensor, weight: Tensor, epsilon: float, plus_one: bool) -> Tenso
 
 
 def _compiled_norm(module: Any, epsilon: float, plus_one: bool, rows: Tensor) -> Tensor:
-    return operations.rms_norm(rows, module.weight, epsilon, plus_one)
+    compute = differentiable.norm if torch.is_grad_enabled() else operations.rms_norm
+    return compute(rows, module.weight, epsilon, plus_one)
 
 
 @torch.no_grad()

@@ -96,10 +96,13 @@ def _load(path: Path) -> ctypes.CDLL:
     integer, number = ctypes.c_int64, ctypes.c_float
     arguments = {
         "rms_norm": [integer] * 8 + [number, integer],
+        "rms_norm_backward": [integer] * 7 + [number, integer],
         "gated": [integer] * 7,
+        "gated_backward": [integer] * 9,
         "rotate": [integer] * 9,
         "attend": [integer] * 18 + [number],
         "attend_packed": [integer] * 16 + [number],
+        "add_into": [integer] * 3,
         "draw": [integer] * 7 + [number, integer, number, number],
     }
     for name, types in arguments.items():

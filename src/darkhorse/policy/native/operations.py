@@ -1,4 +1,4 @@
-"""What the compiled library computes, on tensors; without gradients."""
+"""What the compiled library computes, on tensors; gradients are operations of their own."""
 
 from __future__ import annotations
 
@@ -49,17 +49,42 @@ def rms_norm(rows: Tensor, weight_C: Tensor, epsilon: float, plus_one: bool = Fa
     return out
 
 
+def rms_norm_backward(
+    grad: Tensor, rows: Tensor, weight_C: Tensor, epsilon: float, plus_one: bool = False
+) -> tuple[Tensor, Tensor]:
+    """What flows into the rows and, in float32, into the weight of `rms_norm`."""
+    grad, rows = grad.contiguous(), rows.contiguous()
+    grad_rows, grad_weight_C = torch.empty_like(rows), torch.empty(len(weight_C))
+    pointers = [x.data_ptr() for x in (grad_rows, grad_weight_C, grad, rows, weight_C)]
+    count = rows.numel() // len(weight_C)
+    _function("rms_norm_backward", rows.dtype)(*pointers, count, len(weight_C), epsilon, plus_one)
+    return grad_rows, grad_weight_C
+
+
 def gated(gate: Tensor, up: Tensor) -> Tensor:
     """`silu(gate) * up`, rounded after each operation."""
-    channels = gate.shape[-1]
-    gate_rows, up_rows = gate.flatten(0, -2), up.flatten(0, -2)
-    if gate_rows.stride(1) != 1 or up_rows.stride(1) != 1:
-        gate_rows, up_rows = gate_rows.contiguous(), up_rows.contiguous()
+    gate_TC, up_TC = _as_rows(gate), _as_rows(up)
     out = torch.empty(gate.shape, dtype=gate.dtype)
-    pointers = out.data_ptr(), gate_rows.data_ptr(), up_rows.data_ptr()
-    strides = gate_rows.stride(0), up_rows.stride(0)
-    _function("gated", gate.dtype)(*pointers, len(gate_rows), *strides, channels)
+    pointers = out.data_ptr(), gate_TC.data_ptr(), up_TC.data_ptr()
+    _function("gated", gate.dtype)(*pointers, len(gate_TC), gate_TC.stride(0), up_TC.stride(0), gate_TC.shape[1])
     return out
+
+
+def gated_backward(grad: Tensor, gate: Tensor, up: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What flows into gate and up, which lie side by side in the same rows, and `gated` of both once more."""
+    gate_TC, up_TC, grad = _as_rows(gate), _as_rows(up), grad.contiguous()
+    rows, channels = gate_TC.shape
+    both, product = gate.new_empty(*gate.shape[:-1], 2 * channels), torch.empty_like(grad)
+    pointers = [x.data_ptr() for x in (both, product, grad, gate_TC, up_TC)]
+    _function("gated_backward", gate.dtype)(*pointers, rows, gate_TC.stride(0), up_TC.stride(0), channels)
+    grad_gate, grad_up = both.split(channels, -1)
+    return grad_gate, grad_up, product
+
+
+def _as_rows(x: Tensor) -> Tensor:
+    """`[T, C]`, contiguous in `C`."""
+    x_TC = x.flatten(0, -2)
+    return x_TC if x_TC.stride(1) == 1 else x_TC.contiguous()
 
 
 def rotate(rows_HTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
@@ -153,6 +178,14 @@ def _attend(
     sizes = groups, heads // groups, channels
     _function(name, query_HTD.dtype)(out_THD.data_ptr(), *rows, *where, *sizes, *how)
     return out_THD
+
+
+def add_into(total: Tensor, addend: Tensor) -> None:
+    """Add to a sum in place. Where the sum is in float32 and the addend is not, PyTorch would copy the addend first."""
+    if total.dtype == torch.float32 and total.is_contiguous() and addend.is_contiguous() and serves(addend):
+        _function("add_into", addend.dtype)(total.data_ptr(), addend.data_ptr(), total.numel())
+    else:
+        total.add_(addend)
 
 
 def draw(

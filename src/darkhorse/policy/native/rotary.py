@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from darkhorse.policy.native import layers, operations
+from darkhorse.policy.native import differentiable, operations
 
 _NAME = "apply_rotary_pos_emb"
 """What Transformers' modelling files call the function that turns queries and keys."""
@@ -25,10 +25,10 @@ class _Rotary:
 
     def __call__(self, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *args: Any, **kwargs: Any) -> Any:
         plain = not args and not kwargs and cos.dim() == 3 and len(q) == len(cos) == 1 and cos.shape[-1] == q.shape[-1]
-        if not plain or not self._turns_halves or not layers.applies(q, k, cos, sin):
+        if not plain or not self._turns_halves or not operations.serves(q, k, cos, sin):
             return self._function(q, k, cos, sin, *args, **kwargs)
-        turned = (operations.rotate(rows[0], cos[0], sin[0])[None] for rows in (q, k))
-        return tuple(turned)
+        turn = differentiable.rotation if torch.is_grad_enabled() else operations.rotate
+        return tuple(turn(rows[0], cos[0], sin[0])[None] for rows in (q, k))
 
 
 @torch.no_grad()

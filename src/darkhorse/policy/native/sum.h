@@ -1,0 +1,14 @@
+// Sums of gradients.
+#pragma once
+
+#include "numbers.h"
+
+namespace {
+
+// What is added is widened on the way.
+template <typename T> void add_into(float *sum, const T *addend, int64_t count) {
+#pragma omp parallel for simd if (parallel : count > WORTH_THREADS)
+    for (int64_t i = 0; i < count; i++) sum[i] += widen(addend[i]);
+}
+
+}  // namespace
