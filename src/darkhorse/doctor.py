@@ -94,7 +94,7 @@ def _slow(threads: int, bfloat16_gain: float, device: str, not_compiled: str) ->
     """What keeps this machine from being faster, each with what could be done about it."""
     found = []
     if device == "cpu" and not_compiled:
-        found.append(f"the operations of a decoding step are not compiled ({not_compiled}): install g++")
+        found.append(f"small operations are not compiled ({not_compiled}): install g++")
     if bfloat16_gain < _WORTH_IT:
         found.append(f"bfloat16 is {bfloat16_gain:.1f} times as fast as float32: set model.dtype to float32")
     elif device == "cpu" and (flags := _cpu_flags()) and not flags["amx_bf16"]:

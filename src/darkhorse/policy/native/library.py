@@ -37,7 +37,7 @@ def library() -> ctypes.CDLL | None:
         return _load(_built())
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or "").strip() or str(error)
-        logger.warning("decoding without compiled operations, slower: %s", said.splitlines()[0])
+        logger.warning("without compiled operations, slower: %s", said.splitlines()[0])
         return None
 
 
