@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from darkhorse.policy.native import differentiable, layers, operations
+from darkhorse.policy.native import layers, operations
 
 _ELEMENTS = 128 * 1024
 """Elements of a row-wise layer computed at a time: its float32 steps then stay in the processor's caches."""
@@ -53,24 +53,29 @@ class _RowWise(torch.autograd.Function):
 
 
 class _GatedProduct(torch.autograd.Function):
-    """`linear(activation(gate) * up)`; only gate and up are kept."""
+    """`linear(activation(gate) * up)`; only gate and up are kept. Without an activation it is SiLU's compiled form."""
 
     @staticmethod
-    def forward(ctx: Any, activation: Layer, gate: Tensor, up: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, activation: Layer | None, gate: Tensor, up: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
         ctx.activation = activation
         ctx.save_for_backward(gate, up, weight)
-        return F.linear(activation(gate) * up, weight, bias)
+        return F.linear(operations.gated(gate, up) if activation is None else activation(gate) * up, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         gate, up, weight = ctx.saved_tensors
         grad, needed = grads[0], ctx.needs_input_grad
-        with torch.enable_grad():
-            leaves = gate.detach().requires_grad_(), up.detach().requires_grad_()
-            product = ctx.activation(leaves[0]) * leaves[1]
+        if ctx.activation is None:
+            grad_gate, grad_up, product = operations.gated_backward(grad @ weight, gate, up)
+        else:
+            with torch.enable_grad():
+                leaves = gate.detach().requires_grad_(), up.detach().requires_grad_()
+                product = ctx.activation(leaves[0]) * leaves[1]
+            grad_gate, grad_up = torch.autograd.grad(product, leaves, grad @ weight)
         grad_TC = grad.flatten(0, -2)
         grad_weight = grad_TC.T @ product.detach().flatten(0, -2) if needed[3] else None
-        grad_gate, grad_up = torch.autograd.grad(product, leaves, grad @ weight)
         return None, grad_gate, grad_up, grad_weight, grad_TC.sum(0) if needed[4] else None
 
 
@@ -93,14 +98,12 @@ def _row_wise(module: Any, compiled: Layer | None, rows: Tensor) -> Tensor:
 
 def _gated(module: Any, silu: bool, rows: Tensor) -> Tensor:
     gate, up, down = module.gate_proj(rows), module.up_proj(rows), module.down_proj
-    compiled = silu and operations.serves(gate, up)
-    if type(down) is not nn.Linear or not torch.is_grad_enabled():
-        compiled = compiled and not torch.is_grad_enabled()
-        out: Tensor = down(operations.gated(gate, up) if compiled else module.act_fn(gate) * up)
-        return out
-    if compiled:
-        return differentiable.gated_product(gate, up, down.weight, down.bias)
-    return _gated_product(module.act_fn, gate, up, down.weight, down.bias)
+    compiled, differentiated = silu and operations.serves(gate, up), torch.is_grad_enabled()
+    if differentiated and type(down) is nn.Linear:
+        return _gated_product(None if compiled else module.act_fn, gate, up, down.weight, down.bias)
+    product = operations.gated(gate, up) if compiled and not differentiated else module.act_fn(gate) * up
+    projected: Tensor = down(product)
+    return projected
 
 
 def keep_little(model: PreTrainedModel) -> None:

@@ -28,14 +28,7 @@ void attend_rows(T *out, const float *query, const T *keys, const T *values, int
             scores[r * places + t] = dot;
         }
     }
-    for (int r = 0; r < R; r++) {
-        float *s = scores + r * places, highest = s[0], total = 0;
-#pragma omp simd reduction(max : highest)
-        for (int64_t t = 0; t < places; t++) highest = std::max(highest, s[t]);
-        for (int64_t t = 0; t < places; t++) total += s[t] = exp_of(s[t] - highest);
-        float share = 1.0f / total;
-        for (int64_t t = 0; t < places; t++) s[t] *= share;
-    }
+    for (int r = 0; r < R; r++) softmax(scores + r * places, 0, places);
     for (int64_t from = 0; from < width; from += BLOCK) {
         float sum[R][BLOCK] = {};
         const T *value = values + start * width + from;

@@ -85,12 +85,11 @@ inline Candidate draw_from(std::vector<Candidate> &found, float highest, double 
     return drawn;
 }
 
-// The same from all tokens at least as likely as `lowest`, by blocks.
-inline Candidate draw_from_all(const std::vector<float> &logits, float highest, float lowest, double uniform,
-                               double &total, std::vector<float> &sums) {
+// Sums of the weights of all tokens at least as likely as `lowest`, by blocks; returns their total.
+inline double sum_blocks(std::vector<float> &sums, const std::vector<float> &logits, float highest, float lowest) {
     int64_t size = logits.size();
     sums.assign((size + BLOCK - 1) / BLOCK, 0.0f);
-    total = 0;
+    double total = 0;
     for (int64_t block = 0; block < int64_t(sums.size()); block++) {
         float sum = 0;
         int64_t stop = std::min(size, (block + 1) * BLOCK);
@@ -99,7 +98,14 @@ inline Candidate draw_from_all(const std::vector<float> &logits, float highest, 
         sums[block] = sum;
         total += sum;
     }
-    double target = uniform * total, cumulative = 0, next = 0;
+    return total;
+}
+
+// Inverse transform sampling among these tokens: of a block, then in it.
+inline Candidate draw_from_blocks(const std::vector<float> &sums, const std::vector<float> &logits, float highest,
+                                  float lowest, double target) {
+    double cumulative = 0, next = 0;
+    int64_t size = logits.size();
     int64_t chosen = 0;
     for (int64_t block = 0; block < int64_t(sums.size()) && next <= target; block++) {
         if (sums[block] == 0) continue;
@@ -146,9 +152,12 @@ Candidate draw_row(const T *row, int64_t size, double uniform, Rules rules, doub
     if (broken || std::isinf(highest)) return {NAN, 0};  // the log-probability tells of it
     float lowest = rules.min_p > 0 ? highest + std::log(rules.min_p) : -INFINITY;
     bool top_k = rules.top_k > 0 && rules.top_k < size, top_p = rules.top_p < 1.0f;
-    if (greedy || !(top_k || top_p)) {
-        Candidate drawn = draw_from_all(logits, highest, greedy ? -INFINITY : lowest, uniform, total, room.sums);
-        if (!greedy) return drawn;
+    if (!greedy && !top_k && !top_p) {
+        total = sum_blocks(room.sums, logits, highest, lowest);
+        return draw_from_blocks(room.sums, logits, highest, lowest, uniform * total);
+    }
+    if (greedy || !top_k) total = sum_blocks(room.sums, logits, highest, -INFINITY);
+    if (greedy) {
         auto block = std::max_element(room.maxima.begin(), room.maxima.end()) - room.maxima.begin();
         return {highest, std::find(logits.begin() + block * BLOCK, logits.end(), highest) - logits.begin()};
     }
@@ -156,7 +165,6 @@ Candidate draw_row(const T *row, int64_t size, double uniform, Rules rules, doub
         keep_likeliest(room.found, logits, room.maxima, rules.top_k);
         if (top_p) keep_nucleus(room.found, highest, mass_of(room.found, highest), rules.top_p);
     } else {
-        draw_from_all(logits, highest, -INFINITY, uniform, total, room.sums);
         for (float depth = NUCLEUS_STEP;; depth += NUCLEUS_STEP) {  // few tokens nearly always hold the share
             bool all = depth > 80.0f;
             collect(room.found, logits, all ? -INFINITY : highest - depth);

@@ -67,12 +67,8 @@ void attend_piece(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piece
         int64_t start = first_of(group), stop = stop_of(group + GROUP - 1);
         for (int64_t row = group; row < group + GROUP; row++) {
             int64_t from = first_of(row), to = stop_of(row);
-            float *s = scores + row * columns, highest = s[from], total = 0;
-#pragma omp simd reduction(max : highest)
-            for (int64_t t = from; t < to; t++) highest = std::max(highest, s[t]);
-            for (int64_t t = from; t < to; t++) total += s[t] = exp_of(s[t] - highest);
-            float share = 1.0f / total;
-            for (int64_t t = from; t < to; t++) s[t] *= share;
+            float *s = scores + row * columns;
+            softmax(s, from, to);
             std::fill(s + start, s + from, 0.0f);
             std::fill(s + to, s + stop, 0.0f);
         }
