@@ -9,6 +9,7 @@ import torch
 
 import tiny
 from darkhorse.policy.blocked_linears import BlockedLinears
+from darkhorse.policy.native import products
 
 
 def outputs(policy, rows):
@@ -28,9 +29,12 @@ def bfloat16_policy(kind):
     return policy
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("rows", [1, 3, 64, 300])
 @pytest.mark.parametrize("kind", tiny.KINDS)
-def test_blocked_weights_give_what_plain_weights_give(kind, rows):
+def test_blocked_weights_give_what_plain_weights_give(kind, rows, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(products, "packs", lambda weight: False)
     policy = bfloat16_policy(kind)
     expected = outputs(policy, rows)
     with BlockedLinears(policy.model).active():

@@ -9,6 +9,7 @@
 #include "gate.h"
 #include "norm.h"
 #include "packed_attention.h"
+#include "product.h"
 #include "rotary.h"
 #include "sum.h"
 
@@ -58,3 +59,13 @@
 
 FOR_TYPE(float, float32)
 FOR_TYPE(bf16, bfloat16)
+
+extern "C" int64_t product_block() { return DOT_PRODUCT_OF_PAIRS ? OUTPUTS : 0; }
+extern "C" void pack(bf16 *packed, const bf16 *weight, int64_t O, int64_t C, int64_t output_stride,
+                     int64_t channel_stride) {
+    pack_weight(packed, weight, O, C, output_stride, channel_stride);
+}
+extern "C" void multiply(bf16 *out, const bf16 *in, int64_t in_stride, const bf16 *packed, const bf16 *bias,
+                         int64_t rows, int64_t C, int64_t O) {
+    multiply_rows(out, in, in_stride, packed, bias, rows, C, O);
+}

@@ -36,8 +36,8 @@ def library() -> ctypes.CDLL | None:
     try:
         return _load(_built())
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or "").strip() or str(error)
-        logger.warning("without compiled operations, slower: %s", said.splitlines()[0])
+        said = ((getattr(error, "stderr", None) or "").strip() or str(error)).splitlines()
+        logger.warning("without compiled operations, slower: %s", next((x for x in said if "error" in x), said[0]))
         return None
 
 
@@ -109,4 +109,7 @@ def _load(path: Path) -> ctypes.CDLL:
         for suffix in ("float32", "bfloat16"):
             function = getattr(loaded, f"{name}_{suffix}")
             function.argtypes, function.restype = types, None
+    loaded.pack.argtypes, loaded.pack.restype = [integer] * 6, None
+    loaded.multiply.argtypes, loaded.multiply.restype = [integer] * 8, None
+    loaded.product_block.restype = integer
     return loaded

@@ -63,7 +63,7 @@ def rms_norm_backward(
 
 def gated(gate: Tensor, up: Tensor) -> Tensor:
     """`silu(gate) * up`, rounded after each operation."""
-    gate_TC, up_TC = _as_rows(gate), _as_rows(up)
+    gate_TC, up_TC = as_rows(gate), as_rows(up)
     out = torch.empty(gate.shape, dtype=gate.dtype)
     pointers = out.data_ptr(), gate_TC.data_ptr(), up_TC.data_ptr()
     _function("gated", gate.dtype)(*pointers, len(gate_TC), gate_TC.stride(0), up_TC.stride(0), gate_TC.shape[1])
@@ -72,7 +72,7 @@ def gated(gate: Tensor, up: Tensor) -> Tensor:
 
 def gated_backward(grad: Tensor, gate: Tensor, up: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What flows into gate and up, which lie side by side in the same rows, and `gated` of both once more."""
-    gate_TC, up_TC, grad = _as_rows(gate), _as_rows(up), grad.contiguous()
+    gate_TC, up_TC, grad = as_rows(gate), as_rows(up), grad.contiguous()
     rows, channels = gate_TC.shape
     both, product = gate.new_empty(*gate.shape[:-1], 2 * channels), torch.empty_like(grad)
     pointers = [x.data_ptr() for x in (both, product, grad, gate_TC, up_TC)]
@@ -81,7 +81,7 @@ def gated_backward(grad: Tensor, gate: Tensor, up: Tensor) -> tuple[Tensor, Tens
     return grad_gate, grad_up, product
 
 
-def _as_rows(x: Tensor) -> Tensor:
+def as_rows(x: Tensor) -> Tensor:
     """`[T, C]`, contiguous in `C`."""
     x_TC = x.flatten(0, -2)
     return x_TC if x_TC.stride(1) == 1 else x_TC.contiguous()
