@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import venv
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ OUT = HERE / "out"
 
 
 class Peer:
-    """A worker process.
+    """A worker process and those it starts; they are stopped while they are not asked anything, since some systems keep
+    a processor busy as they wait.
 
     Args:
         name: of the system; names its log in `benchmarks/out`.
@@ -29,21 +32,34 @@ class Peer:
         self._log = OUT / f"{name}.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                bufsize=1,
+                start_new_session=True,
             )
         self._read()
+        self._signal(signal.SIGSTOP)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """What the worker answers."""
         assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
         print(json.dumps(question), file=self._process.stdin, flush=True)
         answer: dict[str, Any] = json.loads(self._read())
+        self._signal(signal.SIGSTOP)
         return answer
 
     def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
+        """End the processes."""
+        self._signal(signal.SIGKILL)
         self._process.wait()
+
+    def _signal(self, what: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, what)
 
     def _read(self) -> str:
         assert self._process.stdout is not None
