@@ -28,6 +28,7 @@ class Peer:
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that whoever started peers ends them even then
         OUT.mkdir(exist_ok=True)
         self._log = OUT / f"{name}.log"
         with self._log.open("w") as log:

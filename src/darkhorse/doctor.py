@@ -61,6 +61,7 @@ def _speed() -> dict[str, str]:
     from darkhorse.policy.blocked_linears import has_blocked_layout
     from darkhorse.policy.ceilings import ceiling_rows, copy_gigabytes, matmul_tflops
     from darkhorse.policy.device import default_device
+    from darkhorse.policy.native import products
     from darkhorse.policy.native.library import library, why_not
 
     device = default_device()
@@ -75,6 +76,8 @@ def _speed() -> dict[str, str]:
         kernels = "CUDA graphs, " + ("flash attention" if flash else "attention in two matrix products")
     else:
         layout = "in the processor's own layout" if has_blocked_layout(device) else "as they are"
+        if products.packs(torch.zeros(2, 2, dtype=torch.bfloat16)):
+            layout = "packed for compiled products"
         if library() is None:
             missing = why_not() or "the compiler failed"
         small = "no compiled operations" if missing else "small operations compiled for this processor"

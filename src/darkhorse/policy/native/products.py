@@ -16,14 +16,14 @@ class PackedWeight:
 
     Args:
         weight_OC: see `packs`.
-        bias_O: in the weight's type.
+        bias_O: rounded to the weight's type.
     """
 
     def __init__(self, weight_OC: Tensor, bias_O: Tensor | None) -> None:
         outputs, channels = weight_OC.shape
         block = _block()
         self._packed = torch.empty(-(-outputs // block), channels // 2, block, 2, dtype=weight_OC.dtype)
-        self._bias_O = None if bias_O is None else bias_O.detach().clone()
+        self._bias_O = None if bias_O is None else bias_O.detach().to(weight_OC.dtype, copy=True)
         self._outputs, self._channels = outputs, channels
         compiled = library()
         assert compiled is not None
