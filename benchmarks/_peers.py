@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ class Peer:
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that whoever started peers ends them even then
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that it ends peers even then
         OUT.mkdir(exist_ok=True)
         self._log = OUT / f"{name}.log"
         with self._log.open("w") as log:
@@ -41,6 +42,7 @@ class Peer:
                 bufsize=1,
                 start_new_session=True,
             )
+        atexit.register(self.stop)  # a stopped process would outlive this one, whatever ends it
         self._read()
         self._signal(signal.SIGSTOP)
 
