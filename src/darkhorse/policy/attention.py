@@ -46,15 +46,21 @@ def attention_plan(plan: AttentionPlan) -> Iterator[None]:
         _plans.stack.pop()
 
 
+def plan_in_force() -> AttentionPlan | None:
+    """The plan that attention is computed by; None outside of every `attention_plan`."""
+    return _plans.stack[-1] if _plans.stack else None
+
+
 def current_plan() -> AttentionPlan:
     """The plan in force.
 
     Raises:
         RuntimeError: if there is none.
     """
-    if not _plans.stack:
+    plan = plan_in_force()
+    if plan is None:
         raise RuntimeError("packed attention was called outside of an attention_plan")
-    return _plans.stack[-1]
+    return plan
 
 
 def head_width(config: PretrainedConfig) -> int:

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy.adapters import linear_weights
 from darkhorse.policy.native import products
+from darkhorse.policy.native.decoder_layers import compiled_layer
 from darkhorse.policy.projections import Together, families
 
 _ROWS_HINT = 64
@@ -20,7 +21,8 @@ _ROWS_HINT = 64
 
 class BlockedLinears:
     """A copy of a model's linear weights, adapters added, in the layout that is multiplied fastest here: the compiled
-    product's, or else oneDNN's blocked one; layers that read the same rows are one product.
+    product's, or else oneDNN's blocked one; layers that read the same rows are one product. With compiled products, a
+    decoding step's whole layers are compiled calls too.
 
     The library otherwise rearranges a plain weight at every product, which costs as much as the product itself when
     there are few rows, as in decoding. Results are the same but for the order of sums.
@@ -31,7 +33,8 @@ class BlockedLinears:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._forwards: dict[nn.Module, Callable[[Tensor], Tensor]] = {}
+        self._forwards: dict[nn.Module, Callable[..., Tensor]] = {}
+        self._packed: dict[nn.Module, products.PackedWeight] = {}
         if not has_blocked_layout(model.device):
             return
         with torch.inference_mode():
@@ -40,16 +43,25 @@ class BlockedLinears:
                 if all(member in plain for member in members):
                     self._join(members, [plain.pop(member) for member in members])
             for module, (weight, bias) in plain.items():
-                self._forwards[module] = _product(weight, bias)
+                self._forwards[module] = self._product(module, weight, bias)
+        with self.active():
+            whole = [(module, compiled_layer(module, self._packed)) for module in model.modules()]
+        self._forwards |= {module: layer.forward for module, layer in whole if layer is not None}
 
     def _join(self, members: Sequence[nn.Module], parts: Sequence[tuple[Tensor, Tensor | None]]) -> None:
         sizes = [len(weight) for weight, _ in parts]
         biases = [bias if bias is not None else weight.new_zeros(len(weight)) for weight, bias in parts]
         bias = torch.cat(biases) if any(bias is not None for _, bias in parts) else None
-        product = _product(torch.cat([weight for weight, _ in parts]), bias)
+        product = self._product(members[0], torch.cat([weight for weight, _ in parts]), bias)
         together = Together(lambda rows: product(rows).split(sizes, -1))
         for place, member in enumerate(members):
             self._forwards[member] = partial(together.part, place)
+
+    def _product(self, first: nn.Module, weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+        if products.packs(weight):
+            self._packed[first] = products.PackedWeight(weight, bias)
+            return self._packed[first].product
+        return partial(_linear, torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT), bias)
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -61,12 +73,6 @@ class BlockedLinears:
         finally:
             for module in self._forwards:
                 module.__dict__.pop("forward", None)  # another copy may have been put away before this one
-
-
-def _product(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
-    if products.packs(weight):
-        return products.PackedWeight(weight, bias).product
-    return partial(_linear, torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT), bias)
 
 
 def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ class PackedPlan:
         if self._sink is not None:
             self._sink(layer, key_KTD, value_KTD)
         if torch.is_inference_mode_enabled() and operations.serves(query_HTD, key_KTD, value_KTD):
-            return self._compiled.attend(query_HTD, key_KTD, value_KTD, scaling, window)
+            return self.compiled_attention.attend(query_HTD, key_KTD, value_KTD, scaling, window)
         # values may be part of a product whose other parts would be kept with them
         value_KTD = value_KTD.contiguous()
         if varlen.serves(query_HTD):
@@ -170,8 +170,9 @@ class PackedPlan:
         return torch.cat(parts, 1).transpose(0, 1)
 
     @cached_property
-    def _compiled(self) -> operations.PackedAttention:
-        return operations.PackedAttention(self._sequences())
+    def compiled_attention(self) -> operations.PackedAttention:
+        """What computes it in one call, where compiled operations serve and nothing is differentiated."""
+        return operations.PackedAttention(self._sequences(), self._sink)
 
     def _sequences(self) -> list[tuple[slice, list[slice]]]:
         """Of every prompt and completion that is not empty: its place in the row, and what it sees."""

@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
+from weakref import WeakKeyDictionary
 
 from darkhorse.rollout.engine import Likeliest, Request
 from darkhorse.rollout.trajectory import FinishReason
@@ -85,6 +86,36 @@ class Backend(Protocol):
         ...
 
 
+class _Bell:
+    """Wakes the coroutines of a loop that have news from another thread, however many they are, by one call."""
+
+    _of_loops: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, _Bell]] = WeakKeyDictionary()
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._sleepers: deque[asyncio.Event] = deque()
+        self._rung = False
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> _Bell:
+        """The one that all coroutines of a loop share."""
+        if loop not in cls._of_loops:
+            cls._of_loops[loop] = cls(loop)
+        return cls._of_loops[loop]
+
+    def wake(self, sleeper: asyncio.Event) -> None:
+        """Set an event of the loop, soon. From any thread."""
+        self._sleepers.append(sleeper)
+        if not self._rung and not self._loop.is_closed():
+            self._rung = True
+            self._loop.call_soon_threadsafe(self._wake_all)
+
+    def _wake_all(self) -> None:
+        self._rung = False  # before: who comes from now on may come too late for the loop below
+        while self._sleepers:
+            self._sleepers.popleft().set()
+
+
 class Stream:
     """The events of several requests, for a coroutine; what is left is given up when it is closed.
 
@@ -94,7 +125,7 @@ class Stream:
     """
 
     def __init__(self, backend: Backend, requests: Sequence[Request]) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._bell = _Bell.of(asyncio.get_running_loop())
         self._arrived: deque[tuple[int, Event]] = deque()
         self._news = asyncio.Event()
         self._tickets: list[tuple[int, Ticket]] = []
@@ -128,7 +159,6 @@ class Stream:
     def _deliver_to(self, first: int) -> Callable[[Event], None]:
         def deliver(event: Event) -> None:
             self._arrived.append((0 if isinstance(event, Failed) else first + event.sample, event))
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._news.set)
+            self._bell.wake(self._news)
 
         return deliver

@@ -5,6 +5,7 @@
 // same; only sums may be added up in another order.
 
 #include "cache_attention.h"
+#include "decoder_layer.h"
 #include "drawing.h"
 #include "gate.h"
 #include "norm.h"
@@ -68,4 +69,12 @@ extern "C" void pack(bf16 *packed, const bf16 *weight, int64_t O, int64_t C, int
 extern "C" void multiply(bf16 *out, const bf16 *in, int64_t in_stride, const bf16 *packed, const bf16 *bias,
                          int64_t rows, int64_t C, int64_t O) {
     multiply_rows(out, in, in_stride, packed, bias, rows, C, O);
+}
+extern "C" void decode_layer(bf16 *out, const bf16 *in, const DecoderLayer *layer, const bf16 *cos, const bf16 *sin,
+                             const Slot *slots, int64_t count, int64_t W) {
+    layer_over_cache(out, in, *layer, cos, sin, slots, count, W);
+}
+extern "C" void read_layer(bf16 *out, const bf16 *in, const DecoderLayer *layer, const bf16 *cos, const bf16 *sin,
+                           int64_t T, bf16 *keys, bf16 *values, const Piece *pieces, int64_t count) {
+    layer_packed(out, in, *layer, cos, sin, T, keys, values, pieces, count);
 }

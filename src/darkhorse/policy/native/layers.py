@@ -15,9 +15,15 @@ from darkhorse.policy.native import differentiable, operations
 Norm: TypeAlias = Callable[[Tensor], Tensor]
 
 
-@torch.no_grad()
 def compiled_norm(module: Any) -> Norm | None:
     """The compiled operation that computes a root-mean-square norm; None where there is none for its form."""
+    form = norm_form(module)
+    return None if form is None else partial(_compiled_norm, module, *form)
+
+
+@torch.no_grad()
+def norm_form(module: Any) -> tuple[float, bool] | None:
+    """A root-mean-square norm's epsilon, and whether it scales by 1 + weight; None if it computes something else."""
     weight, epsilon = getattr(module, "weight", None), getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not isinstance(weight, Tensor) or weight.dim() != 1 or not isinstance(epsilon, float):
         return None
@@ -25,7 +31,7 @@ def compiled_norm(module: Any) -> Norm | None:
     computed = type(module).forward(module, rows)
     for plus_one in (False, True):
         if torch.equal(computed, _norm(rows, weight, epsilon, plus_one)):
-            return partial(_compiled_norm, module, epsilon, plus_one)
+            return epsilon, plus_one
     return None
 
 

@@ -109,6 +109,9 @@ class CacheAttention:
         buffers: of spans of slots, the keys and the values, `[L, S, K, T, D]` each.
         positions: of each span, where the first new token of its first slots stands.
         width: new tokens of each slot.
+
+    Attributes:
+        dtype: of keys and values.
     """
 
     def __init__(
@@ -126,13 +129,18 @@ class CacheAttention:
         self._held = buffers
         self._slots = torch.tensor(rows)
         self._width = width
+        self.dtype = buffers[0][0].dtype
+
+    @property
+    def where(self) -> tuple[int, int, int]:
+        """Address of the slots' table, how many there are, and new tokens of each."""
+        return self._slots.data_ptr(), len(self._slots), self._width
 
     def attend(
         self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         """See `AttentionPlan.attend`."""
-        where = self._slots.data_ptr(), len(self._slots), self._width
-        return _attend("attend", query_HTD, key_KTD, value_KTD, where, (layer, window or 0, scaling))
+        return _attend("attend", query_HTD, key_KTD, value_KTD, self.where, (layer, window or 0, scaling))
 
 
 class PackedAttention:
@@ -141,9 +149,15 @@ class PackedAttention:
     Args:
         sequences: of each, the row positions of its queries, and the parts of the row that are its keys: those that
             come before all queries, if any, and the queries' own.
+        sink: of what a whole layer computes: its number in the model, keys and values, `[K, T, D]` each.
     """
 
-    def __init__(self, sequences: Sequence[tuple[slice, Sequence[slice]]]) -> None:
+    def __init__(
+        self,
+        sequences: Sequence[tuple[slice, Sequence[slice]]],
+        sink: Callable[[int, Tensor, Tensor], None] | None = None,
+    ) -> None:
+        self.sink = sink
         pieces: list[list[int]] = []
         for own, (*before, _) in sequences:
             shared = before[0] if before else slice(0, 0)
@@ -153,12 +167,16 @@ class PackedAttention:
             ]
         self._pieces = torch.tensor(pieces)
 
+    @property
+    def where(self) -> tuple[int, int]:
+        """Address of the table of pieces, and how many there are."""
+        return self._pieces.data_ptr(), len(self._pieces)
+
     def attend(
         self, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         """`[T, H, D]`; see `AttentionPlan.attend`."""
-        where = self._pieces.data_ptr(), len(self._pieces)
-        return _attend("attend_packed", query_HTD, key_KTD, value_KTD, where, (window or 0, scaling))
+        return _attend("attend_packed", query_HTD, key_KTD, value_KTD, self.where, (window or 0, scaling))
 
 
 def _attend(

@@ -17,18 +17,23 @@ class PackedWeight:
     Args:
         weight_OC: see `packs`.
         bias_O: rounded to the weight's type.
+
+    Attributes:
+        packed: the weight.
+        bias_O: see above.
+        outputs, channels: of the weight.
     """
 
     def __init__(self, weight_OC: Tensor, bias_O: Tensor | None) -> None:
         outputs, channels = weight_OC.shape
         block = _block()
-        self._packed = torch.empty(-(-outputs // block), channels // 2, block, 2, dtype=weight_OC.dtype)
-        self._bias_O = None if bias_O is None else bias_O.detach().to(weight_OC.dtype, copy=True)
-        self._outputs, self._channels = outputs, channels
+        self.packed = torch.empty(-(-outputs // block), channels // 2, block, 2, dtype=weight_OC.dtype)
+        self.bias_O = None if bias_O is None else bias_O.detach().to(weight_OC.dtype, copy=True)
+        self.outputs, self.channels = outputs, channels
         compiled = library()
         assert compiled is not None
         self._multiply = compiled.multiply
-        compiled.pack(self._packed.data_ptr(), weight_OC.data_ptr(), outputs, channels, *weight_OC.stride())
+        compiled.pack(self.packed.data_ptr(), weight_OC.data_ptr(), outputs, channels, *weight_OC.stride())
 
     def product(self, rows: Tensor) -> Tensor:
         """`rows @ weight_OC.T + bias_O`, summed in float32. What a row gives does not depend on the others.
@@ -36,13 +41,13 @@ class PackedWeight:
         Raises:
             ValueError: they are not bfloat16 rows of as many channels as the weight has.
         """
-        if rows.dtype != torch.bfloat16 or rows.shape[-1] != self._channels:
-            raise ValueError(f"rows of {self._channels} bfloat16 channels expected, not {rows.dtype} {[*rows.shape]}")
+        if rows.dtype != torch.bfloat16 or rows.shape[-1] != self.channels:
+            raise ValueError(f"rows of {self.channels} bfloat16 channels expected, not {rows.dtype} {[*rows.shape]}")
         rows_TC = as_rows(rows)
-        out = torch.empty(*rows.shape[:-1], self._outputs, dtype=rows.dtype)
-        where = out.data_ptr(), rows_TC.data_ptr(), rows_TC.stride(0), self._packed.data_ptr()
-        bias = 0 if self._bias_O is None else self._bias_O.data_ptr()
-        self._multiply(*where, bias, len(rows_TC), self._channels, self._outputs)
+        out = torch.empty(*rows.shape[:-1], self.outputs, dtype=rows.dtype)
+        where = out.data_ptr(), rows_TC.data_ptr(), rows_TC.stride(0), self.packed.data_ptr()
+        bias = 0 if self.bias_O is None else self.bias_O.data_ptr()
+        self._multiply(*where, bias, len(rows_TC), self.channels, self.outputs)
         return out
 
 
