@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy.adapters import linear_weights
 from darkhorse.policy.native import products
-from darkhorse.policy.native.decoder_layers import compiled_layer
+from darkhorse.policy.native.decoder import compiled_decoder
 from darkhorse.policy.projections import Together, families
 
 _ROWS_HINT = 64
@@ -21,8 +22,8 @@ _ROWS_HINT = 64
 
 class BlockedLinears:
     """A copy of a model's linear weights, adapters added, in the layout that is multiplied fastest here: the compiled
-    product's, or else oneDNN's blocked one; layers that read the same rows are one product. With compiled products, a
-    decoding step's whole layers are compiled calls too.
+    product's, or else oneDNN's blocked one; layers that read the same rows are one product. With compiled products, the
+    layers of a model are compiled calls as a whole; see `CompiledDecoder`.
 
     The library otherwise rearranges a plain weight at every product, which costs as much as the product itself when
     there are few rows, as in decoding. Results are the same but for the order of sums.
@@ -33,7 +34,7 @@ class BlockedLinears:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._forwards: dict[nn.Module, Callable[..., Tensor]] = {}
+        self._forwards: dict[nn.Module, Callable[..., Any]] = {}
         self._packed: dict[nn.Module, products.PackedWeight] = {}
         if not has_blocked_layout(model.device):
             return
@@ -45,8 +46,9 @@ class BlockedLinears:
             for module, (weight, bias) in plain.items():
                 self._forwards[module] = self._product(module, weight, bias)
         with self.active():
-            whole = [(module, compiled_layer(module, self._packed)) for module in model.modules()]
-        self._forwards |= {module: layer.forward for module, layer in whole if layer is not None}
+            decoder = compiled_decoder(model.base_model, self._packed)
+        if decoder is not None:
+            self._forwards[model.base_model] = decoder.forward
 
     def _join(self, members: Sequence[nn.Module], parts: Sequence[tuple[Tensor, Tensor | None]]) -> None:
         sizes = [len(weight) for weight, _ in parts]

@@ -5,7 +5,7 @@
 // same; only sums may be added up in another order.
 
 #include "cache_attention.h"
-#include "decoder_layer.h"
+#include "decoder.h"
 #include "drawing.h"
 #include "gate.h"
 #include "norm.h"
@@ -70,11 +70,11 @@ extern "C" void multiply(bf16 *out, const bf16 *in, int64_t in_stride, const bf1
                          int64_t rows, int64_t C, int64_t O) {
     multiply_rows(out, in, in_stride, packed, bias, rows, C, O);
 }
-extern "C" void decode_layer(bf16 *out, const bf16 *in, const DecoderLayer *layer, const bf16 *cos, const bf16 *sin,
-                             const Slot *slots, int64_t count, int64_t W) {
-    layer_over_cache(out, in, *layer, cos, sin, slots, count, W);
+extern "C" void decode_layers(bf16 *hidden, const DecoderLayer *layers, int64_t number, const bf16 *cos,
+                              const bf16 *sin, const Slot *slots, int64_t count, int64_t W) {
+    layers_over_cache(hidden, layers, number, cos, sin, slots, count, W);
 }
-extern "C" void read_layer(bf16 *out, const bf16 *in, const DecoderLayer *layer, const bf16 *cos, const bf16 *sin,
-                           int64_t T, bf16 *keys, bf16 *values, const Piece *pieces, int64_t count) {
-    layer_packed(out, in, *layer, cos, sin, T, keys, values, pieces, count);
+extern "C" void read_layer(bf16 *hidden, const DecoderLayer *layer, const bf16 *cos, const bf16 *sin, int64_t T,
+                           bf16 *keys, bf16 *values, const Piece *pieces, int64_t count) {
+    layer_packed(hidden, *layer, cos, sin, T, keys, values, pieces, count);
 }

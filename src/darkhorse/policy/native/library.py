@@ -112,6 +112,6 @@ def _load(path: Path) -> ctypes.CDLL:
     loaded.pack.argtypes, loaded.pack.restype = [integer] * 6, None
     loaded.multiply.argtypes, loaded.multiply.restype = [integer] * 8, None
     loaded.product_block.restype = integer
-    loaded.decode_layer.argtypes, loaded.decode_layer.restype = [integer] * 8, None
-    loaded.read_layer.argtypes, loaded.read_layer.restype = [integer] * 10, None
+    loaded.decode_layers.argtypes, loaded.decode_layers.restype = [integer] * 8, None
+    loaded.read_layer.argtypes, loaded.read_layer.restype = [integer] * 9, None
     return loaded

@@ -109,9 +109,6 @@ class CacheAttention:
         buffers: of spans of slots, the keys and the values, `[L, S, K, T, D]` each.
         positions: of each span, where the first new token of its first slots stands.
         width: new tokens of each slot.
-
-    Attributes:
-        dtype: of keys and values.
     """
 
     def __init__(
@@ -129,7 +126,6 @@ class CacheAttention:
         self._held = buffers
         self._slots = torch.tensor(rows)
         self._width = width
-        self.dtype = buffers[0][0].dtype
 
     @property
     def where(self) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ import tiny
 from darkhorse.policy import blocked_linears
 from darkhorse.policy.attention import attention_plan, head_width
 from darkhorse.policy.blocked_linears import BlockedLinears
-from darkhorse.policy.native.decoder_layers import CompiledLayer
+from darkhorse.policy.native.decoder import CompiledDecoder
 from darkhorse.policy.native.products import packs
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.cache import DecodePlan, SlotCache
@@ -28,10 +28,9 @@ KINDS = [kind for kind in tiny.KINDS if kind != "gemma3"]  # whose layers have n
 
 
 def compiled(linears):
-    """The layers of a model that are one call."""
-    return [
-        forward for forward in linears._forwards.values() if isinstance(getattr(forward, "__self__", 0), CompiledLayer)
-    ]
+    """What computes a model's layers, if they are compiled calls."""
+    owners = [getattr(forward, "__self__", None) for forward in linears._forwards.values()]
+    return next((owner for owner in owners if isinstance(owner, CompiledDecoder)), None)
 
 
 def both(kind):
@@ -39,15 +38,15 @@ def both(kind):
     model = tiny.packed(tiny.model(kind, torch.bfloat16))
     whole = BlockedLinears(model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocked_linears, "compiled_layer", lambda module, packed: None)
+        patch.setattr(blocked_linears, "compiled_decoder", lambda model, packed: None)
         by_operations = BlockedLinears(model)
-    assert len(compiled(whole)) == 2 and not compiled(by_operations)
+    assert compiled(whole) and not compiled(by_operations)
     return model, whole, by_operations
 
 
 def hidden_states(model, plan, tokens, positions):
     with attention_plan(plan):
-        return model.model(tokens, position_ids=positions, use_cache=False).last_hidden_state[0]
+        return model.model(input_ids=tokens, position_ids=positions, use_cache=False).last_hidden_state[0]
 
 
 @torch.inference_mode()
@@ -103,19 +102,15 @@ def test_reading_prompts_gives_the_same_bit_for_bit(kind, shared, lengths):
         assert all(map(torch.equal, reading(model, prompts), expected))
 
 
-def test_a_step_is_one_call_a_layer(monkeypatch):
-    model = tiny.packed(tiny.model("llama", torch.bfloat16))
-    linears = BlockedLinears(model)
-    calls = []
-    for forward in compiled(linears):
-        layer = forward.__self__
-        monkeypatch.setattr(
-            layer, "_decode", lambda *given, original=layer._decode: calls.append(1) or original(*given)
-        )
-        monkeypatch.setattr(layer, "_otherwise", None)  # would fail
+def test_a_step_is_one_call(monkeypatch):
+    model, linears, _ = both("llama")
+    decoder, calls = compiled(linears), []
+    original = decoder._decode_layers
+    monkeypatch.setattr(decoder, "_decode_layers", lambda *given: calls.append(1) or original(*given))
+    monkeypatch.setattr(decoder, "_otherwise", None)  # would fail
     with linears.active():
         decoding(model, [4, 3], 1, steps=3)
-    assert len(calls) == 6
+    assert len(calls) == 3
 
 
 class Scaled(LlamaDecoderLayer):
@@ -138,30 +133,38 @@ class WideNorm(nn.Module):
         return self.weight * wide.to(rows.dtype)
 
 
+class Doubled(nn.Embedding):
+    """Embeddings in float32."""
+
+    def forward(self, tokens):
+        return super().forward(tokens).float()
+
+
 def changed(change):
-    model = tiny.packed(tiny.model("llama", torch.bfloat16))
-    change(model.model.layers[1])
+    model = tiny.packed(tiny.model("llama", torch.bfloat16)).model
+    change(model, model.layers[1])
     return compiled(BlockedLinears(model))
 
 
-def test_layers_that_compute_something_else_stay_as_they_are():
-    assert len(changed(lambda layer: None)) == 2
-    assert len(changed(lambda layer: setattr(layer, "__class__", Scaled))) == 1
-    assert len(changed(lambda layer: setattr(layer.mlp, "act_fn", nn.GELU()))) == 1
-    assert len(changed(lambda layer: setattr(layer.self_attn, "q_norm", WideNorm(32)))) == 1
-    assert len(changed(lambda layer: setattr(layer.input_layernorm, "variance_epsilon", 1e-3))) == 1
-    assert len(changed(lambda layer: layer.input_layernorm.float())) == 1
+def test_models_that_compute_something_else_stay_as_they_are():
+    assert changed(lambda model, layer: None)
+    assert not changed(lambda model, layer: setattr(layer, "__class__", Scaled))
+    assert not changed(lambda model, layer: setattr(layer.mlp, "act_fn", nn.GELU()))
+    assert not changed(lambda model, layer: setattr(layer.self_attn, "q_norm", WideNorm(32)))
+    assert not changed(lambda model, layer: setattr(layer.input_layernorm, "variance_epsilon", 1e-3))
+    assert not changed(lambda model, layer: layer.input_layernorm.float())
+    assert not changed(lambda model, layer: setattr(layer.self_attn, "layer_idx", 0))
+    assert not changed(lambda model, layer: setattr(layer.self_attn, "head_dim", 4))
+    assert not changed(lambda model, layer: setattr(model.embed_tokens, "__class__", Doubled))
+    assert not changed(lambda model, layer: delattr(model, "rotary_emb"))
     assert not compiled(BlockedLinears(tiny.packed(tiny.model("gemma3", torch.bfloat16))))
 
 
 def test_other_passes_are_what_they_were():
-    model = tiny.packed(tiny.model("qwen3", torch.bfloat16))
-    linears = BlockedLinears(model)
-    assert len(compiled(linears)) == 2
+    model, linears, _ = both("qwen3")
     model.set_attn_implementation("sdpa")
     tokens = torch.randint(3, 250, (1, 9))
     with torch.inference_mode(), linears.active():
         found = model(tokens).logits
-        for forward in compiled(linears):
-            del forward.__self__._decode, forward.__self__._read  # would fail
+        del compiled(linears)._decode_layers, compiled(linears)._read_layer  # would fail
         assert torch.equal(model(tokens).logits, found)

@@ -1,4 +1,4 @@
-// A decoder layer, as sampling computes it.
+// Decoder layers, as sampling computes them.
 #pragma once
 
 #include <vector>
@@ -50,11 +50,11 @@ class Room {
 
 constexpr int64_t ROWS_AT_ONCE = 256;  // of intermediate results that stay in the caches
 
-// T tokens, `[T, C]`; cos and sin are `[T, D]`. Attention is a function of queries, keys and values that writes what
+// T tokens, `[T, C]`, in place; cos and sin are `[T, D]`. Attention is a function of queries, keys and values that writes what
 // they gather, `[T, K * Q, D]`. Keys, turned, are written to `keys`, `[T, K, D]`, if it is not 0.
 template <typename Attention>
-void compute(bf16 *out, const bf16 *in, const DecoderLayer &layer, const bf16 *cos, const bf16 *sin, int64_t T,
-             bf16 *keys, const Attention &attention) {
+void compute(bf16 *hidden, const DecoderLayer &layer, const bf16 *cos, const bf16 *sin, int64_t T, bf16 *keys,
+             const Attention &attention) {
     const int64_t C = layer.C, D = layer.D, K = layer.K, queries = K * layer.Q, inner = layer.inner;
     const int64_t all = (queries + 2 * K) * D, most = std::min(T, ROWS_AT_ONCE);
     auto norm = [&](bf16 *to, const bf16 *from, const bf16 *weight, int64_t rows, int64_t heads, int64_t stride,
@@ -70,7 +70,7 @@ void compute(bf16 *out, const bf16 *in, const DecoderLayer &layer, const bf16 *c
 
     for (int64_t first = 0; first < T; first += most) {
         int64_t rows = std::min(most, T - first);
-        norm(normed, in + first * C, layer.attention_norm, rows, 1, C, C);
+        norm(normed, hidden + first * C, layer.attention_norm, rows, 1, C, C);
         product(projected + first * all, normed, layer.query_key_value, rows, C, all);
     }
     // Heads from `first` on, normed if the layer does so, and turned.
@@ -90,37 +90,39 @@ void compute(bf16 *out, const bf16 *in, const DecoderLayer &layer, const bf16 *c
 
     for (int64_t first = 0; first < T; first += most) {
         int64_t rows = std::min(most, T - first);
-        bf16 *to = out + first * C;
+        bf16 *to = hidden + first * C;
         product(normed, gathered + first * queries * D, layer.attended, rows, queries * D, C);
-        add_rows(to, in + first * C, normed, rows * C);
+        add_into(to, normed, rows * C);
         norm(normed, to, layer.gate_norm, rows, 1, C, C);
         product(both, normed, layer.gate_up, rows, C, 2 * inner);
         gated(opened, both, both + inner, rows, 2 * inner, 2 * inner, inner);
         product(normed, opened, layer.down, rows, inner, C);
-        add_rows(to, to, normed, rows * C);
+        add_into(to, normed, rows * C);
     }
 }
 
-// W new tokens of each slot.
-inline void layer_over_cache(bf16 *out, const bf16 *in, const DecoderLayer &layer, const bf16 *cos, const bf16 *sin,
-                   const Slot *slots, int64_t count, int64_t W) {
-    auto attention = [&](bf16 *to, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value) {
-        attend(to, query, key, value, slots, count, W, layer.K, layer.Q, layer.D, layer.number, layer.window,
-               float(layer.scaling));
-    };
-    compute(out, in, layer, cos, sin, count * W, nullptr, attention);
+// Layers one after the other of W new tokens of each slot, in place.
+inline void layers_over_cache(bf16 *hidden, const DecoderLayer *layers, int64_t number, const bf16 *cos,
+                              const bf16 *sin, const Slot *slots, int64_t count, int64_t W) {
+    for (const DecoderLayer *layer = layers; layer < layers + number; layer++) {
+        auto attention = [&](bf16 *to, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value) {
+            attend(to, query, key, value, slots, count, W, layer->K, layer->Q, layer->D, layer->number, layer->window,
+                   float(layer->scaling));
+        };
+        compute(hidden, *layer, cos, sin, count * W, nullptr, attention);
+    }
 }
 
-// Sequences packed in one row; their keys and values, `[T, K, D]`, are kept.
-inline void layer_packed(bf16 *out, const bf16 *in, const DecoderLayer &layer, const bf16 *cos, const bf16 *sin, int64_t T,
-                 bf16 *keys, bf16 *values, const Piece *pieces, int64_t count) {
+// A layer of sequences packed in one row, in place; their keys and values, `[T, K, D]`, are kept.
+inline void layer_packed(bf16 *hidden, const DecoderLayer &layer, const bf16 *cos, const bf16 *sin, int64_t T,
+                         bf16 *keys, bf16 *values, const Piece *pieces, int64_t count) {
     auto attention = [&](bf16 *to, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value) {
         attend_packed(to, query, key, value, pieces, count, layer.K, layer.Q, layer.D, layer.window,
                       float(layer.scaling));
         for (int64_t token = 0; token < T; token++)
             std::memcpy(values + token * layer.K * layer.D, value.at(token, 0), layer.K * layer.D * sizeof(bf16));
     };
-    compute(out, in, layer, cos, sin, T, keys, attention);
+    compute(hidden, layer, cos, sin, T, keys, attention);
 }
 
 }  // namespace
