@@ -1,10 +1,10 @@
 """How fast a server answers many clients at once, beside its peers on the same weights, requests and machine.
 
-Each server runs alone; clients in a process of their own ask `/v1/completions` (chat where a server has no other) with
-streams, all at the same time, and each asks again when it has its answer. All answers go past the end of the turn to
-the length asked for, except Transformers' server, which cannot: what it sent is what counts. Figures: tokens a second
-over all clients, and the median time to a client's first token; medians over the repeats, after one that warms up.
-Ratios above 1 are in our favour.
+Each server runs alone. Clients in a process of their own, which read no more of an answer than they must, ask
+`/v1/completions` (chat where a server has no other) with streams, all at the same time, and each asks again when it has
+its answer. All answers go past the end of the turn to the length asked for, except Transformers' server, which cannot:
+what it sent is what counts. Figures: tokens a second over all clients, and the median time to a client's first token;
+medians over the repeats, after one that warms up. Ratios above 1 are in our favour.
 
     python benchmarks/serving.py --json benchmarks/results/serving.json
 """
@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,6 @@ from rich.table import Table
 from _models import EMBEDDED, model_folder
 from _peers import HERE, OUT, environment
 from _writing import write_json
-from darkhorse.serving.stream_lines import stream_lines
 from rollout import UNWANTED, VLLM
 
 SYSTEMS = ("darkhorse", "vllm", "transformers")
@@ -114,47 +114,63 @@ def start(name: str, folder: str, dtype: str = "bfloat16") -> Server:
     raise SystemExit(f"{name} did not come up; see {OUT}/serving_{name}.log")
 
 
+async def events(server: Server, path: str, body: dict[str, Any]) -> AsyncIterator[bytes]:
+    """The JSON texts of a streamed answer as they come. Clients share the machine with the server, and a library's
+    would take a twentieth of it.
+    """
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+    try:
+        status = await reader.readline()
+        if b" 200 " not in status:
+            raise SystemExit(f"{server.name} answered {status.decode().strip()}: {(await reader.read()).decode()}")
+        async for line in reader:  # those between hold the headers and the sizes of chunks
+            if line.startswith(b"data: {"):
+                yield line[6:]
+    finally:
+        writer.close()
+
+
 async def clients(server: Server, count: int, asks: int, new_tokens: int, seed: int) -> Round:
     """Some clients at once, each with so many requests one after the other."""
     rng = random.Random(seed)
     words = Path(HERE / "serving.py").read_text().split()
     made = Round()
+    counts_itself = server.name != "transformers"
 
-    async def ask(client: httpx.AsyncClient) -> None:
+    async def ask() -> None:
         prompt = " ".join(rng.choices(words, k=PROMPT_TOKENS // 3))
         body: dict[str, Any] = {"model": server.model, "max_tokens": new_tokens, "stream": True, "temperature": 1.0}
-        if server.name == "transformers":
-            path = "/v1/chat/completions"
-            body["messages"] = [{"role": "user", "content": prompt}]
-        else:
+        if counts_itself:
             path = "/v1/completions"
             body |= {"prompt": prompt, "ignore_eos": True, "stream_options": {"include_usage": True}}
-        started, first, tokens, counted = time.perf_counter(), 0.0, 0, None
-        async with client.stream("POST", path, json=body) as answer:
-            answer.raise_for_status()
-            async for line in stream_lines(answer):
-                if not line.startswith("data: {"):
-                    continue
-                event = json.loads(line[6:])
-                for choice in event.get("choices", ()):
-                    if choice.get("text") or choice.get("delta", {}).get("content"):
-                        tokens += 1
-                        first = first or time.perf_counter() - started
-                counted = (event.get("usage") or {}).get("completion_tokens", counted)
-        if counted is not None and server.name != "transformers" and counted != new_tokens:
-            raise SystemExit(f"{server.name} gave {counted} tokens instead of {new_tokens}")
-        made.tokens += counted or tokens
+        else:
+            path = "/v1/chat/completions"
+            body["messages"] = [{"role": "user", "content": prompt}]
+        started, first, tokens, last = time.perf_counter(), 0.0, 0, b"{}"
+        async for last in events(server, path, body):
+            if not first or not counts_itself:
+                choices = json.loads(last).get("choices", ())
+                if any(choice.get("text") or choice.get("delta", {}).get("content") for choice in choices):
+                    tokens += 1
+                    first = first or time.perf_counter() - started
+        if counts_itself:
+            tokens = json.loads(last)["usage"]["completion_tokens"]
+            if tokens != new_tokens:
+                raise SystemExit(f"{server.name} gave {tokens} tokens instead of {new_tokens}")
+        made.tokens += tokens
         made.first.append(first)
 
-    async def client_loop(client: httpx.AsyncClient) -> None:
+    async def client() -> None:
         for _ in range(asks):
-            await ask(client)
+            await ask()
 
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=server.url, timeout=600, limits=limits, trust_env=False) as client:
-        started = time.perf_counter()
-        await asyncio.gather(*(client_loop(client) for _ in range(count)))
-        made.seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(count)))
+    made.seconds = time.perf_counter() - started
     return made
 
 

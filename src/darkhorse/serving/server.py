@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,10 @@ if TYPE_CHECKING:  # they import torch, which takes seconds: first see whether t
 READY = "darkhorse serve ready on "
 KEY_VARIABLE = "DARKHORSE_API_KEY"
 _POLL_S = 0.05
+_SWITCH_S = 2e-4
+"""For how long a thread keeps the interpreter from another one. The thread that decodes needs it some ten times a step,
+for next to nothing, and would wait for the 5 ms that are usual while many clients are served.
+"""
 _LAST_WORDS_S = 5
 """Time to tell clients that their answers were given up."""
 
@@ -65,6 +70,7 @@ def serve(model: str, options: ServeOptions) -> None:
     Raises:
         UserError: if the model does not exist, the port is taken, or the address is public and there is no key.
     """
+    sys.setswitchinterval(_SWITCH_S)
     require_secret(options.host, options.api_key, "The server would listen", "key", KEY_VARIABLE)
     with listen(options.host, options.port, "The server") as listener:
         served, backend = _OPENERS[options.engine](model, options)
