@@ -1,10 +1,11 @@
 """How fast a server answers many clients at once, beside its peers on the same weights, requests and machine.
 
-Each server runs alone. Clients in a process of their own, which read no more of an answer than they must, ask
-`/v1/completions` (chat where a server has no other) with streams, all at the same time, and each asks again when it has
-its answer. All answers go past the end of the turn to the length asked for, except Transformers' server, which cannot:
-what it sent is what counts. Figures: tokens a second over all clients, and the median time to a client's first token;
-medians over the repeats, after one that warms up. Ratios above 1 are in our favour.
+Servers take turns round by round, and those that wait are stopped. Clients in a process of their own, which read no
+more of an answer than they must, ask `/v1/completions` (chat where a server has no other) with streams, all at the same
+time, and each asks again when it has its answer. All answers go past the end of the turn to the length asked for,
+except Transformers' server, which cannot: what it sent is what counts. Figures: tokens a second over all clients, and
+the median time to a client's first token; medians over the repeats, after one that warms up. Ratios above 1 are in our
+favour.
 
     python benchmarks/serving.py --json benchmarks/results/serving.json
 """
@@ -22,7 +23,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,11 +59,22 @@ class Server:
     url: str
     model: str
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """It computes inside the block, and stands still outside."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGSTOP)
+
     def stop(self) -> None:
         """End it and all it started."""
         if self.process.poll() is not None:
             return
         os.killpg(self.process.pid, signal.SIGTERM)
+        os.killpg(self.process.pid, signal.SIGCONT)
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -174,18 +187,20 @@ async def clients(server: Server, count: int, asks: int, new_tokens: int, seed: 
     return made
 
 
-def measure(server: Server, counts: list[int], repeats: int, new_tokens: int, asks: int) -> dict[str, dict[str, float]]:
-    """Tokens a second and seconds to the first token, by number of clients."""
-    found: dict[str, dict[str, float]] = {}
-    asyncio.run(clients(server, max(counts), 1, 8, 999))
-    for count in counts:
-        rounds = [asyncio.run(clients(server, count, asks, new_tokens, seed)) for seed in range(repeats)]
-        found[str(count)] = {
-            "tokens_per_second": statistics.median(r.tokens / r.seconds for r in rounds),
-            "first_token_s": statistics.median(statistics.median(r.first) for r in rounds),
+def measure(servers: list[Server], count: int, repeats: int, new_tokens: int, asks: int) -> dict[str, dict[str, float]]:
+    """Tokens a second and seconds to the first token with so many clients, by server."""
+    rounds: dict[str, list[Round]] = {server.name: [] for server in servers}
+    for seed in range(repeats):
+        for server in servers:
+            with server.running():
+                rounds[server.name].append(asyncio.run(clients(server, count, asks, new_tokens, seed)))
+    return {
+        name: {
+            "tokens_per_second": statistics.median(r.tokens / r.seconds for r in made),
+            "first_token_s": statistics.median(statistics.median(r.first) for r in made),
         }
-        print(f"{server.name} at {count}: {found[str(count)]}", flush=True)
-    return found
+        for name, made in rounds.items()
+    }
 
 
 def figures(by_system: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
@@ -228,15 +243,20 @@ def main() -> None:
     before = arguments.json is not None and arguments.json.exists()
     by_system: dict[str, Any] = json.loads(arguments.json.read_text())["systems"] if before else {}
     folder = model_folder(arguments.model)
-    for name in arguments.systems:
-        server = start(name, folder)
-        try:
-            by_system[name] = measure(
-                server, arguments.clients, arguments.repeats, arguments.new_tokens, arguments.asks
-            )
-        finally:
-            server.stop()
-        write_json(arguments.json, figures(by_system))
+    with ExitStack() as ending:
+        servers = []
+        for name in arguments.systems:
+            servers.append(start(name, folder))
+            ending.callback(servers[-1].stop)
+            with servers[-1].running():
+                asyncio.run(clients(servers[-1], max(arguments.clients), 1, 8, 999))
+            by_system[name] = {}
+        for count in arguments.clients:
+            found = measure(servers, count, arguments.repeats, arguments.new_tokens, arguments.asks)
+            for name, of_server in found.items():
+                by_system[name][str(count)] = of_server
+            print(f"{count} clients: {found}", flush=True)
+            write_json(arguments.json, figures(by_system))
     print_table(by_system)
 
 

@@ -32,9 +32,10 @@ struct DecoderLayer {
 // Room for intermediate rows, handed out in pieces; a thread keeps its own from one layer to the next.
 class Room {
   public:
-    explicit Room(int64_t elements, int64_t pieces) {
+    Room(int64_t elements, int64_t pieces) {
         static thread_local std::vector<bf16> memory;
-        if (int64_t(memory.size()) < elements + (pieces + 1) * ALIGNED) memory.resize(elements + (pieces + 1) * ALIGNED);
+        elements += (pieces + 1) * ALIGNED;
+        if (int64_t(memory.size()) < elements) memory.resize(elements);
         next = memory.data();
     }
     bf16 *take(int64_t elements) {
@@ -50,8 +51,8 @@ class Room {
 
 constexpr int64_t ROWS_AT_ONCE = 256;  // of intermediate results that stay in the caches
 
-// T tokens, `[T, C]`, in place; cos and sin are `[T, D]`. Attention is a function of queries, keys and values that writes what
-// they gather, `[T, K * Q, D]`. Keys, turned, are written to `keys`, `[T, K, D]`, if it is not 0.
+// T tokens, `[T, C]`, in place; cos and sin are `[T, D]`. Attention is a function of queries, keys and values that
+// writes what they gather, `[T, K * Q, D]`. Keys, turned, are written to `keys`, `[T, K, D]`, if it is not 0.
 template <typename Attention>
 void compute(bf16 *hidden, const DecoderLayer &layer, const bf16 *cos, const bf16 *sin, int64_t T, bf16 *keys,
              const Attention &attention) {
