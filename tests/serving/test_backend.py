@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import threading
+import weakref
 
 import pytest
 
@@ -103,3 +105,17 @@ def test_what_comes_after_the_loop_has_ended_is_let_go():
     stream = asyncio.run(begin())
     backend.deliveries[0](Drawn(0, 5))
     stream.fail(Failed("over"))
+
+
+def test_a_loop_that_has_ended_is_let_go():
+    backend = Scripted()
+
+    async def run():
+        stream = Stream(backend, [request()])
+        backend.deliveries.pop()(Ended(0, "stop"))
+        await tokens_of(stream)
+        return weakref.ref(asyncio.get_running_loop())
+
+    loop = asyncio.run(run())
+    gc.collect()
+    assert loop() is None

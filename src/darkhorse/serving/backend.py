@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 from darkhorse.rollout.engine import Likeliest, Request
 from darkhorse.rollout.trajectory import FinishReason
@@ -87,9 +87,11 @@ class Backend(Protocol):
 
 
 class _Bell:
-    """Wakes the coroutines of a loop that have news from another thread, however many they are, by one call."""
+    """Wakes the coroutines of a loop that have news from another thread, however many they are, by one call. It is held
+    by those who use it, and lets the loop go with them.
+    """
 
-    _of_loops: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, _Bell]] = WeakKeyDictionary()
+    _of_loops: ClassVar[WeakValueDictionary[asyncio.AbstractEventLoop, _Bell]] = WeakValueDictionary()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -99,9 +101,10 @@ class _Bell:
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> _Bell:
         """The one that all coroutines of a loop share."""
-        if loop not in cls._of_loops:
-            cls._of_loops[loop] = cls(loop)
-        return cls._of_loops[loop]
+        bell = cls._of_loops.get(loop)
+        if bell is None:
+            bell = cls._of_loops[loop] = cls(loop)
+        return bell
 
     def wake(self, sleeper: asyncio.Event) -> None:
         """Set an event of the loop, soon. From any thread."""
