@@ -214,9 +214,7 @@ class DecodePlan:
         self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
     ) -> Tensor:
         """See `AttentionPlan.attend`."""
-        if self.compiled_attention is not None and operations.serves(
-            self._spans[0].keys_LSKTD, query_HTD, key_KTD, value_KTD
-        ):
+        if operations.serves(query_HTD, key_KTD, value_KTD, self._spans[0].keys_LSKTD):
             return self.compiled_attention.attend(layer, query_HTD, key_KTD, value_KTD, scaling, window)
         # query heads of one key-value head are its query rows
         query_TKQD = query_HTD.transpose(0, 1).unflatten(1, (key_KTD.shape[0], -1))
@@ -228,10 +226,8 @@ class DecodePlan:
         return torch.cat(parts).flatten(1, 2)
 
     @cached_property
-    def compiled_attention(self) -> operations.CacheAttention | None:
+    def compiled_attention(self) -> operations.CacheAttention:
         """What computes it in one call, where compiled operations serve."""
-        if not operations.serves(self._spans[0].keys_LSKTD):
-            return None
         buffers = [(span.keys_LSKTD, span.values_LSKTD) for span in self._spans]
         return operations.CacheAttention(buffers, [span.positions for span in self._spans], self._width)
 
