@@ -18,9 +18,44 @@ HERE = Path(__file__).parent
 OUT = HERE / "out"
 
 
+class Processes:
+    """A process and those it starts, which stand still and end together, and with this one whatever ends it.
+
+    Args:
+        command: of the process.
+        how: it is started, as `subprocess.Popen` has it.
+    """
+
+    def __init__(self, command: Sequence[str], **how: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that they are ended even then
+        self.first = subprocess.Popen(command, start_new_session=True, **how)
+        atexit.register(self.end)  # those that stand still would outlive this process
+
+    def pause(self) -> None:
+        """Have them stand still: some systems keep a processor busy as they wait."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have them go on."""
+        self._signal(signal.SIGCONT)
+
+    def end(self, grace_s: float = 0) -> None:
+        """End them, after a while in which they may do so themselves."""
+        if grace_s and self.first.poll() is None:
+            self._signal(signal.SIGTERM)
+            self.resume()
+            with suppress(subprocess.TimeoutExpired):
+                self.first.wait(grace_s)
+        self._signal(signal.SIGKILL)
+        self.first.wait()
+
+    def _signal(self, what: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.first.pid, what)
+
+
 class Peer:
-    """A worker process and those it starts; they are stopped while they are not asked anything, since some systems keep
-    a processor busy as they wait.
+    """A worker, which stands still while it is not asked anything.
 
     Args:
         name: of the system; names its log in `benchmarks/out`.
@@ -29,44 +64,29 @@ class Peer:
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that it ends peers even then
         OUT.mkdir(exist_ok=True)
         self._log = OUT / f"{name}.log"
+        pipe = subprocess.PIPE
         with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                bufsize=1,
-                start_new_session=True,
-            )
-        atexit.register(self.stop)  # a stopped process would outlive this one, whatever ends it
+            self._processes = Processes(command, stdin=pipe, stdout=pipe, stderr=log, text=True, bufsize=1)
         self._read()
-        self._signal(signal.SIGSTOP)
+        self._processes.pause()
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """What the worker answers."""
-        assert self._process.stdin is not None
-        self._signal(signal.SIGCONT)
-        print(json.dumps(question), file=self._process.stdin, flush=True)
+        self._processes.resume()
+        print(json.dumps(question), file=self._processes.first.stdin, flush=True)
         answer: dict[str, Any] = json.loads(self._read())
-        self._signal(signal.SIGSTOP)
+        self._processes.pause()
         return answer
 
     def stop(self) -> None:
-        """End the processes."""
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-
-    def _signal(self, what: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, what)
+        """End it and all it started."""
+        self._processes.end()
 
     def _read(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        assert self._processes.first.stdout is not None
+        line: str = self._processes.first.stdout.readline()
         if not line:
             raise SystemExit(f"{self.name} stopped; see {self._log.relative_to(HERE.parent)}")
         return line

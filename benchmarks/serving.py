@@ -17,10 +17,8 @@ import asyncio
 import json
 import os
 import random
-import signal
 import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -34,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from _models import EMBEDDED, model_folder
-from _peers import HERE, OUT, environment
+from _peers import HERE, OUT, Processes, environment
 from _writing import write_json
 from rollout import UNWANTED, VLLM
 
@@ -49,37 +47,28 @@ class Server:
 
     Attributes:
         name: of the system.
-        process: it runs in.
+        processes: it runs in.
         url: of its API.
         model: what requests call the model.
     """
 
     name: str
-    process: subprocess.Popen[bytes]
+    processes: Processes
     url: str
     model: str
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """It computes inside the block, and stands still outside."""
-        os.killpg(self.process.pid, signal.SIGCONT)
+        self.processes.resume()
         try:
             yield
         finally:
-            if self.process.poll() is None:
-                os.killpg(self.process.pid, signal.SIGSTOP)
+            self.processes.pause()
 
     def stop(self) -> None:
         """End it and all it started."""
-        if self.process.poll() is not None:
-            return
-        os.killpg(self.process.pid, signal.SIGTERM)
-        os.killpg(self.process.pid, signal.SIGCONT)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.processes.end(grace_s=20)
 
 
 @dataclass
@@ -114,10 +103,10 @@ def start(name: str, folder: str, dtype: str = "bfloat16") -> Server:
         command += ["--cb-max-memory-percent", "0.15"]  # otherwise more memory than there is
     with (OUT / f"serving_{name}.log").open("w") as log:
         variables = {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} | os.environ  # both cores compute, in all systems
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=variables)
-    server = Server(name, process, f"http://127.0.0.1:{port}", model)
+        processes = Processes(command, stdout=log, stderr=log, env=variables)
+    server = Server(name, processes, f"http://127.0.0.1:{port}", model)
     deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and processes.first.poll() is None:
         try:
             if httpx.get(f"{server.url}/health", timeout=5, trust_env=False).status_code == 200:
                 return server
@@ -171,7 +160,7 @@ async def clients(server: Server, count: int, asks: int, new_tokens: int, seed: 
                     tokens += 1
                     first = first or time.perf_counter() - started
         if counts_itself:
-            tokens = json.loads(last)["usage"]["completion_tokens"]
+            tokens = (json.loads(last).get("usage") or {}).get("completion_tokens")
             if tokens != new_tokens:
                 raise SystemExit(f"{server.name} gave {tokens} tokens instead of {new_tokens}")
         made.tokens += tokens
