@@ -44,6 +44,7 @@ class Renderer:
         if len(ids) != 1:
             raise ValueError(f"the tokenizer has no single {END_OF_TURN} token")
         self.end_of_turn: int = ids[0]
+        self._alone: dict[int, str] = {}  # texts of single tokens, as they are asked for
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a piece of text, without special tokens added; a lone surrogate becomes `?`."""
@@ -55,7 +56,12 @@ class Renderer:
         tokens = list(tokens)
         if tokens and tokens[-1] == self.end_of_turn:
             tokens.pop()
-        return str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+        if len(tokens) != 1:
+            return str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+        text = self._alone.get(tokens[0])
+        if text is None:
+            text = self._alone[tokens[0]] = str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+        return text
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> list[int]:
         """Tokens of a conversation that ends where the model is to think: after `<think>` and a newline.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic_core import to_json
 
 from darkhorse.rollout.engine import Likeliest, Request
 from darkhorse.serving.backend import Backend, Drawn, Failed, Stream
@@ -180,16 +181,16 @@ def chat_answer(answer: Answer) -> dict[str, Any]:
     return {**answer.frame("chat.completion", "chatcmpl")(choices), "usage": answer.usage()}
 
 
-async def chat_stream(answer: Answer, include_usage: bool) -> AsyncIterator[str]:
+async def chat_stream(answer: Answer, include_usage: bool) -> AsyncIterator[bytes]:
     """The events of a `chat.completion.chunk` stream."""
     frame = answer.frame("chat.completion.chunk", "chatcmpl")
     rest: dict[str, Any] = {"usage": None} if include_usage else {}
 
-    def chunk(index: int, delta: dict[str, Any], logprobs: Any = None, reason: str | None = None) -> str:
+    def chunk(index: int, delta: dict[str, Any], logprobs: Any = None, reason: str | None = None) -> bytes:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         return _event({**frame([choice]), **rest})
 
-    yield "".join(chunk(c.index, {"role": "assistant", "content": ""}) for c in answer.choices)
+    yield b"".join(chunk(c.index, {"role": "assistant", "content": ""}) for c in answer.choices)
     numbers = [0] * len(answer.choices)
     async for choice in answer.changes():
         pieces, logprobs = choice.take()
@@ -210,7 +211,7 @@ async def chat_stream(answer: Answer, include_usage: bool) -> AsyncIterator[str]
             yield chunk(choice.index, {}, found, choice.finish_reason)
     if include_usage:
         yield _event({**frame([]), "usage": answer.usage()})
-    yield "data: [DONE]\n\n"
+    yield b"data: [DONE]\n\n"
 
 
 def completion_answer(answer: Answer, echoes: Sequence[str]) -> dict[str, Any]:
@@ -223,7 +224,7 @@ def completion_answer(answer: Answer, echoes: Sequence[str]) -> dict[str, Any]:
     return {**answer.frame("text_completion", "cmpl")(choices), "usage": answer.usage()}
 
 
-async def completion_stream(answer: Answer, echoes: Sequence[str], include_usage: bool) -> AsyncIterator[str]:
+async def completion_stream(answer: Answer, echoes: Sequence[str], include_usage: bool) -> AsyncIterator[bytes]:
     """The events of a `text_completion` stream."""
     frame = answer.frame("text_completion", "cmpl")
     rest: dict[str, Any] = {"usage": None} if include_usage else {}
@@ -234,7 +235,7 @@ async def completion_stream(answer: Answer, echoes: Sequence[str], include_usage
         yield _event({**frame([_completion_choice(answer, choice, text, logprobs)]), **rest})
     if include_usage:
         yield _event({**frame([]), "usage": answer.usage()})
-    yield "data: [DONE]\n\n"
+    yield b"data: [DONE]\n\n"
 
 
 def _completion_choice(
@@ -297,5 +298,6 @@ def _joined(pieces: Sequence[Piece], kind: str) -> str:
     return "".join(piece.text for piece in pieces if piece.kind == kind)
 
 
-def _event(content: dict[str, Any]) -> str:
-    return f"data: {json.dumps(content)}\n\n"
+def _event(content: dict[str, Any]) -> bytes:
+    """In ASCII: some clients take U+2028 and others for the end of a line."""
+    return b"data: %b\n\n" % to_json(content, ensure_ascii=True)

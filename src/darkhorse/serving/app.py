@@ -154,7 +154,7 @@ class Serving:
             await _unless_disconnected(request, answer.wait())
             return json_response(made())
 
-    def _stream(self, answer: Answer, events: AsyncIterator[str]) -> Response:
+    def _stream(self, answer: Answer, events: AsyncIterator[bytes]) -> Response:
         return _EventStream(events, self._counted(answer))
 
     @contextlib.contextmanager
@@ -197,7 +197,7 @@ async def _unless_disconnected(request: Request, work: Any) -> None:
 class _EventStream(Response):
     """Server-sent events, ended as soon as the client leaves."""
 
-    def __init__(self, events: AsyncIterator[str], around: Any) -> None:
+    def __init__(self, events: AsyncIterator[bytes], around: Any) -> None:
         super().__init__(
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}, media_type="text/event-stream"
         )
@@ -212,11 +212,11 @@ class _EventStream(Response):
     async def _send_all(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
-            async for text in self._events:
-                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            async for event in self._events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
         except ApiError as error:
-            text = f"data: {bytes(error.response().body).decode()}\n\ndata: [DONE]\n\n"
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            event = b"data: %b\n\ndata: [DONE]\n\n" % bytes(error.response().body)
+            await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -68,24 +68,25 @@ class TokenText:
         self._renderer = renderer
         self._tokens: list[int] = []
         self._context = 0  # where the tokens begin that are decoded along, so that spaces come out as in the whole
+        self._said = ""  # the text of those before
 
     def add(self, token: int) -> str:
         """What can be said since the last time."""
         if token == self._renderer.end_of_turn:
             return ""
         self._tokens.append(token)
-        before = self._decode(self._tokens[: self._context])
         text = self._decode(self._tokens)
         if text.endswith("\ufffd"):
             return ""
+        new = text[len(self._said) :]
         del self._tokens[: self._context]
-        self._context = len(self._tokens)
-        return text[len(before) :]
+        self._context, self._said = len(self._tokens), self._decode(self._tokens)
+        return new
 
     def rest(self) -> str:
         """What was held back."""
-        text = self._decode(self._tokens)[len(self._decode(self._tokens[: self._context])) :]
-        self._tokens, self._context = [], 0
+        text = self._decode(self._tokens)[len(self._said) :]
+        self._tokens, self._context, self._said = [], 0, ""
         return text
 
     def _decode(self, tokens: Sequence[int]) -> str:
