@@ -25,11 +25,16 @@ constexpr float NUCLEUS_STEP = 4.0f;
 
 inline double weight_of(float logit, float highest) { return exp_of(logit - highest); }
 
-// The tokens whose logits are at least `lowest`.
-inline void collect(std::vector<Candidate> &found, const std::vector<float> &logits, float lowest) {
+// The tokens whose logits are at least `lowest`, given the maxima of blocks.
+inline void collect(std::vector<Candidate> &found, const std::vector<float> &logits, const std::vector<float> &maxima,
+                    float lowest) {
     found.clear();
-    for (int64_t token = 0; token < int64_t(logits.size()); token++)
-        if (logits[token] >= lowest) found.push_back({logits[token], token});
+    for (int64_t block = 0; block < int64_t(maxima.size()); block++) {
+        if (maxima[block] < lowest) continue;
+        int64_t stop = std::min<int64_t>(logits.size(), (block + 1) * BLOCK);
+        for (int64_t token = block * BLOCK; token < stop; token++)
+            if (logits[token] >= lowest) found.push_back({logits[token], token});
+    }
 }
 
 inline bool likelier(const Candidate &one, const Candidate &other) {
@@ -38,14 +43,15 @@ inline bool likelier(const Candidate &one, const Candidate &other) {
 
 // The `count` likeliest tokens and those as likely as the last of them. As many blocks hold a token at least as likely
 // as the maximum of the block that comes so far in the order of maxima; all others need not be looked at.
-inline void keep_likeliest(std::vector<Candidate> &found, const std::vector<float> &logits, std::vector<float> maxima,
-                           int64_t count) {
+inline void keep_likeliest(std::vector<Candidate> &found, const std::vector<float> &logits,
+                           const std::vector<float> &maxima, int64_t count) {
     float lowest = -INFINITY;
     if (count <= int64_t(maxima.size())) {
-        std::nth_element(maxima.begin(), maxima.begin() + count - 1, maxima.end(), std::greater<float>());
-        lowest = maxima[count - 1];
+        std::vector<float> ordered = maxima;
+        std::nth_element(ordered.begin(), ordered.begin() + count - 1, ordered.end(), std::greater<float>());
+        lowest = ordered[count - 1];
     }
-    collect(found, logits, lowest);
+    collect(found, logits, maxima, lowest);
     if (count >= int64_t(found.size())) return;
     std::nth_element(found.begin(), found.begin() + count - 1, found.end(), likelier);
     float least = found[count - 1].logit;
@@ -134,7 +140,8 @@ Candidate draw_row(const T *row, int64_t size, double uniform, Rules rules, doub
     std::vector<float> &logits = room.logits;
     logits.resize(size);
     room.maxima.assign((size + BLOCK - 1) / BLOCK, -INFINITY);
-    bool greedy = rules.temperature == 0, as_is = greedy || rules.temperature == 1.0f, broken = false;
+    bool greedy = rules.temperature == 0, as_is = greedy || rules.temperature == 1.0f;
+    int32_t broken = 0;
     for (int64_t block = 0; block < int64_t(room.maxima.size()); block++) {
         float most = -INFINITY;
         int64_t stop = std::min(size, (block + 1) * BLOCK);
@@ -142,8 +149,12 @@ Candidate draw_row(const T *row, int64_t size, double uniform, Rules rules, doub
         for (int64_t t = block * BLOCK; t < stop; t++) {
             float logit = widen(row[t]);
             broken |= logit != logit;
-            logits[t] = as_is ? logit : logit / rules.temperature;
-            most = std::max(most, logits[t]);
+            logits[t] = logit;
+            most = std::max(most, logit);
+        }
+        if (!as_is) {
+            for (int64_t t = block * BLOCK; t < stop; t++) logits[t] /= rules.temperature;
+            most /= rules.temperature;
         }
         room.maxima[block] = most;
     }
@@ -167,7 +178,7 @@ Candidate draw_row(const T *row, int64_t size, double uniform, Rules rules, doub
     } else {
         for (float depth = NUCLEUS_STEP;; depth += NUCLEUS_STEP) {  // few tokens nearly always hold the share
             bool all = depth > 80.0f;
-            collect(room.found, logits, all ? -INFINITY : highest - depth);
+            collect(room.found, logits, room.maxima, all ? -INFINITY : highest - depth);
             if (all || mass_of(room.found, highest) >= rules.top_p * total) break;
         }
         keep_nucleus(room.found, highest, total, rules.top_p);
