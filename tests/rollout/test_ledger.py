@@ -21,16 +21,18 @@ def grow(rows: Rows, ledger: Ledger) -> int:
     assert all(length < end for length, end in zip(rows.lengths, rows.ends, strict=True))
     most = held(ledger)
     if max(rows.lengths) == rows.positions:
-        rows.positions += rows.step
+        rows.positions = rows.grown
         most += rows.slots * rows.positions // 2
     rows.lengths = [length + 1 for length in rows.lengths]
     return most
 
 
 @settings(max_examples=200)
-@given(st.data(), st.integers(1, 9), st.integers(100, 1500))
-def test_growing_never_passes_the_limit(data: st.DataObject, most_slots: int, capacity: int) -> None:
-    ledger = Ledger(most_slots, STEP, capacity)
+@given(st.data(), st.integers(1, 9), st.integers(100, 1500), st.sampled_from([None, 4 * STEP]))
+def test_growing_never_passes_the_limit(
+    data: st.DataObject, most_slots: int, capacity: int, step: int | None
+) -> None:
+    ledger = Ledger(most_slots, STEP, capacity, step)
     for _ in range(data.draw(st.integers(1, 40))):
         for length, more in data.draw(st.lists(SEQUENCE, max_size=3)):
             before = [(list(rows.lengths), rows.slots) for rows in ledger.blocks]
@@ -64,6 +66,13 @@ def test_a_block_has_no_more_slots_than_there_is_room_for() -> None:
     assert [ledger.book(10, 32) for _ in range(4)] == [0, 0, 0, None]
 
 
+def test_a_block_has_positions_for_a_while_but_none_past_the_ends() -> None:
+    ledger = Ledger(2, STEP, step=4 * STEP)
+    assert [ledger.book(10, 45), ledger.book(10, 17)] == [0, 0]
+    assert ledger.book(30, 33) == 1
+    assert [(rows.positions, rows.grown) for rows in ledger.blocks] == [(32, 48), (40, 40)]
+
+
 def test_trying_in_a_copy_books_nothing() -> None:
     ledger = Ledger(4, STEP, 1000)
     ledger.book(3, 9)
@@ -72,7 +81,7 @@ def test_trying_in_a_copy_books_nothing() -> None:
 
 
 def test_a_freed_row_takes_the_last_sequence() -> None:
-    rows = Rows(4, 16, STEP, [1, 2, 3], [11, 12, 13])
+    rows = Rows(4, 16, STEP, STEP, [1, 2, 3], [11, 12, 13])
     rows.remove(0)
     assert (rows.lengths, rows.ends) == ([3, 2], [13, 12])
     rows.remove(1)

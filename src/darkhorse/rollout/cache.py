@@ -19,9 +19,11 @@ from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.ledger import Ledger, Rows
 
 _CPU_GRAIN, _GPU_GRAIN = (64, 64), (256, 256)
-"""Most slots of a block, and positions added to it at a time. On a graphics processor both are larger: places that
+"""Most slots of a block, and what its positions are a multiple of. On a graphics processor both are larger: places that
 nobody reads cost little there, and every new arrangement of blocks costs a graph.
 """
+_WIDE_STEP = 256
+"""Positions added to a block at a time where those that nobody reads cost nothing: a block that grows is copied."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,14 @@ class _Block:
         while max(rows.lengths) + width > rows.positions:  # keys move before values, so that only half is held twice
             self.keys_LSKTD = self._longer(self.keys_LSKTD)
             self.values_LSKTD = self._longer(self.values_LSKTD)
-            rows.positions += rows.step
+            rows.positions = rows.grown
         positions = rows.lengths + [0] * (slots - rows.active)
         rows.lengths = [length + width for length in rows.lengths]
         return Span(self.keys_LSKTD, self.values_LSKTD, positions)
 
     def _longer(self, buffer_LSKTD: Tensor) -> Tensor:
         layers, slots, heads, positions, channels = buffer_LSKTD.shape
-        longer = self._buffers.take((layers, slots, heads, positions + self.rows.step, channels))
+        longer = self._buffers.take((layers, slots, heads, self.rows.grown, channels))
         longer[:, : self.rows.active, :, :positions] = buffer_LSKTD[:, : self.rows.active]
         self._buffers.give(buffer_LSKTD)
         return longer
@@ -104,9 +106,9 @@ class SlotCache:
     """
 
     def __init__(self, config: PretrainedConfig, slots: int, buffers: Buffers, capacity: int | None = None) -> None:
-        most_slots, step = _CPU_GRAIN if buffers.device.type == "cpu" else _GPU_GRAIN
-        self._most_slots = most_slots
-        self.ledger = Ledger(min(most_slots, max(slots, 1)), step, capacity)
+        self._most_slots, grain = _CPU_GRAIN if buffers.device.type == "cpu" else _GPU_GRAIN
+        skips = operations.serves(torch.empty(0, dtype=buffers.dtype, device=buffers.device))
+        self.ledger = Ledger(min(self._most_slots, max(slots, 1)), grain, capacity, _WIDE_STEP if skips else grain)
         self._sizes = config.num_hidden_layers, config.num_key_value_heads, head_width(config)
         self._buffers = buffers
         self._blocks: list[_Block] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(eq=False)
@@ -12,7 +12,8 @@ class Rows:
     Attributes:
         slots: how many there are.
         positions: longest sequence there is room for as yet.
-        step: positions that are added at a time.
+        step: positions that are added at a time, as far as they may be needed.
+        grain: what positions are a multiple of.
         lengths: of the live sequences.
         ends: how long each of them may get.
     """
@@ -20,6 +21,7 @@ class Rows:
     slots: int
     positions: int
     step: int
+    grain: int
     lengths: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
@@ -31,8 +33,16 @@ class Rows:
     @property
     def places(self) -> int:
         """Slots times positions, once every sequence has reached its end."""
-        missing = max(max(self.ends, default=0) - self.positions, 0)
-        return self.slots * (self.positions + _rounded(missing, self.step))
+        return self.slots * max(self.positions, self._most)
+
+    @property
+    def grown(self) -> int:
+        """Positions once they are added to."""
+        return min(self.positions + self.step, self._most)
+
+    @property
+    def _most(self) -> int:
+        return _rounded(max(self.ends, default=0), self.grain)
 
     def suits(self, length: int) -> bool:
         """Whether a sequence fits, and would not have the products run over much more than itself."""
@@ -51,7 +61,7 @@ class Rows:
 
     def copy(self) -> Rows:
         """Another book with the same entries."""
-        return Rows(self.slots, self.positions, self.step, list(self.lengths), list(self.ends))
+        return replace(self, lengths=list(self.lengths), ends=list(self.ends))
 
 
 class Ledger:
@@ -59,12 +69,14 @@ class Ledger:
 
     Args:
         most_slots: of a block.
-        step: positions that are added to a block at a time.
+        grain: what a block's positions are a multiple of.
         capacity: most slots times positions of all blocks together; None for no limit.
+        step: positions that are added to a block at a time, as far as they may be needed; None for one grain.
     """
 
-    def __init__(self, most_slots: int, step: int, capacity: int | None = None) -> None:
-        self.most_slots, self._step, self.capacity = most_slots, step, capacity
+    def __init__(self, most_slots: int, grain: int, capacity: int | None = None, step: int | None = None) -> None:
+        self.most_slots, self.capacity = most_slots, capacity
+        self._grain, self._step = grain, step or grain
         self.blocks: list[Rows] = []
 
     def book(self, length: int, end: int) -> int | None:
@@ -96,15 +108,15 @@ class Ledger:
 
     def copy(self) -> Ledger:
         """Another ledger with the same entries, to try things in."""
-        made = Ledger(self.most_slots, self._step, self.capacity)
+        made = Ledger(self.most_slots, self._grain, self.capacity, self._step)
         made.blocks = [rows.copy() for rows in self.blocks]
         return made
 
     def _fresh(self, length: int, end: int) -> Rows | None:
         """A new block around a sequence, with as many slots as there is room for."""
-        positions = _rounded(length + self._step // 2, self._step)
+        positions = min(_rounded(length + self._grain // 2, self._step), _rounded(end, self._grain))
         for slots in range(self.most_slots, 0, -1):
-            rows = Rows(slots, positions, self._step, [length], [end])
+            rows = Rows(slots, positions, self._step, self._grain, [length], [end])
             if self._within(rows):
                 return rows
         return None
