@@ -29,9 +29,7 @@ def grow(rows: Rows, ledger: Ledger) -> int:
 
 @settings(max_examples=200)
 @given(st.data(), st.integers(1, 9), st.integers(100, 1500), st.sampled_from([None, 4 * STEP]))
-def test_growing_never_passes_the_limit(
-    data: st.DataObject, most_slots: int, capacity: int, step: int | None
-) -> None:
+def test_growing_never_passes_the_limit(data: st.DataObject, most_slots: int, capacity: int, step: int | None) -> None:
     ledger = Ledger(most_slots, STEP, capacity, step)
     for _ in range(data.draw(st.integers(1, 40))):
         for length, more in data.draw(st.lists(SEQUENCE, max_size=3)):

@@ -6,10 +6,10 @@ import json
 
 import httpx
 import pytest
+from served import NAME, ScriptedBackend, running
 
 import tiny
 from darkhorse.chat.renderer import Renderer
-from served import NAME, ScriptedBackend, running
 
 TEXT = "one\u2028two\x85three é \U0001f40e"
 

@@ -120,6 +120,7 @@ inline void layer_packed(bf16 *hidden, const DecoderLayer &layer, const bf16 *co
     auto attention = [&](bf16 *to, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value) {
         attend_packed(to, query, key, value, pieces, count, layer.K, layer.Q, layer.D, layer.window,
                       float(layer.scaling));
+#pragma omp parallel for if (T * layer.K * layer.D > WORTH_THREADS)
         for (int64_t token = 0; token < T; token++)
             std::memcpy(values + token * layer.K * layer.D, value.at(token, 0), layer.K * layer.D * sizeof(bf16));
     };
