@@ -184,6 +184,18 @@ def test_attention_over_a_cache(dtype, width, window, channels, query_heads, gro
         assert all(map(torch.equal, pair, expected_pair))  # nothing else was written
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loudest", [0, 100, 199])
+def test_attention_holds_where_scores_lie_far_apart(dtype, loudest):
+    keys, values = (torch.randn(1, 1, 2, 256, 64).to(dtype) for _ in range(2))
+    keys[:, :, :, loudest] *= 40
+    query, key, value = (heads(dtype, 1, n, 64)[0] for n in (6, 2, 2))
+    found = CacheAttention([(keys, values)], [[199]], 1).attend(0, query, key, value, 1.0, None)
+    expected = attended(query[:, 0], keys[0, 0, :, :200], values[0, 0, :, :200], 1.0, None)
+    tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 1e-3}
+    torch.testing.assert_close(found[0].double(), expected, **tolerance)
+
+
 def test_results_do_not_depend_on_the_number_of_threads():
     keys, values = torch.randn(2, 1, 40, 3, 128, 64).bfloat16()
     query, key, value = (heads(torch.bfloat16, 40, n, 64)[0] for n in (9, 3, 3))
