@@ -39,9 +39,9 @@ void attend(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Slot *slots
             const Memory<T> own = memory(slot, head);
             const Memory<T> next = memory(slots[std::min((item + 1) / K, count - 1)], (item + 1) % K);
             for (int64_t w = 0; w < W; w++) {
-                Memory<T> at = own.at((slot.position + w) * D);
-                std::memcpy(const_cast<T *>(at.keys), key.at(first + w, head), D * sizeof(T));
-                std::memcpy(const_cast<T *>(at.values), value.at(first + w, head), D * sizeof(T));
+                Memory<T> place = own.at((slot.position + w) * D);
+                std::memcpy(place.keys, key.at(first + w, head), D * sizeof(T));
+                std::memcpy(place.values, value.at(first + w, head), D * sizeof(T));
             }
             for (int64_t token = first; token < first + W; token++) {
                 int64_t stop = slot.position + token - first + 1;

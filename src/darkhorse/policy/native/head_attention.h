@@ -6,7 +6,7 @@
 
 #include "numbers.h"
 
-#ifdef __AVX512BF16__
+#if defined(__AVX512BF16__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #define DOT_PRODUCTS 1
 #else
@@ -31,7 +31,7 @@ template <typename T> inline void fetch(const T *from, int64_t count) {
 
 // Keys and values, `[.., D]` each, of a head.
 template <typename T> struct Memory {
-    const T *keys, *values;
+    T *keys, *values;
 
     Memory at(int64_t element) const { return {keys + element, values + element}; }
 };

@@ -52,16 +52,6 @@ inline float exp_of(float exponent) {
     return exponent < LEAST ? 0.0f : p * scale;
 }
 
-// Scores [from, to), at least one, become their softmax.
-inline void softmax(float *scores, int64_t from, int64_t to) {
-    float highest = scores[from], total = 0;
-#pragma omp simd reduction(max : highest)
-    for (int64_t t = from; t < to; t++) highest = std::max(highest, scores[t]);
-    for (int64_t t = from; t < to; t++) total += scores[t] = exp_of(scores[t] - highest);
-    float share = 1.0f / total;
-    for (int64_t t = from; t < to; t++) scores[t] *= share;
-}
-
 constexpr int64_t WORTH_THREADS = 16384;  // elements below which starting threads takes longer than they save
 
 }  // namespace
