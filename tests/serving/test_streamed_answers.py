@@ -27,3 +27,13 @@ def test_events_are_ascii_so_that_no_client_takes_a_character_for_the_end_of_a_l
     choices = [choice for event in events for choice in event["choices"]]
     parts = [choice.get("text") or choice.get("delta", {}).get("reasoning_content") or "" for choice in choices]
     assert "".join(parts) == TEXT
+
+
+def test_a_call_with_half_a_surrogate_pair_is_streamed():
+    said = 'I call.</think><tool_call>\n{"name": "f", "arguments": {"a": "\\ud83d"}}\n</tool_call>'
+    with running(ScriptedBackend(Renderer(tiny.tokenizer()), lambda request, sample: said)) as server:
+        tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+        body = {"model": NAME, "stream": True, "tools": tools, "messages": [{"role": "user", "content": "p"}]}
+        answer = httpx.post(f"{server.url}/v1/chat/completions", json=body, trust_env=False).content
+    assert answer.endswith(b"data: [DONE]\n\n") and b'"error"' not in answer
+    assert b"ud83d" in answer and b'"tool_calls"' in answer

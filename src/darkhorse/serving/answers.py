@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from pydantic_core import to_json
 
 from darkhorse.rollout.engine import Likeliest, Request
 from darkhorse.serving.backend import Backend, Drawn, Failed, Stream
@@ -299,5 +298,5 @@ def _joined(pieces: Sequence[Piece], kind: str) -> str:
 
 
 def _event(content: dict[str, Any]) -> bytes:
-    """In ASCII: some clients take U+2028 and others for the end of a line."""
-    return b"data: %b\n\n" % to_json(content, ensure_ascii=True)
+    """In ASCII: clients take U+2028 and others for the end of a line, and a call may hold half a surrogate pair."""
+    return b"data: %b\n\n" % json.dumps(content, separators=(",", ":")).encode()
