@@ -61,7 +61,8 @@
 FOR_TYPE(float, float32)
 FOR_TYPE(bf16, bfloat16)
 
-extern "C" int64_t product_block() { return DOT_PRODUCT_OF_PAIRS ? OUTPUTS : 0; }
+extern "C" int64_t product_outputs() { return outputs_together(); }
+extern "C" int64_t product_channels() { return CHANNELS; }
 extern "C" void pack(bf16 *packed, const bf16 *weight, int64_t O, int64_t C, int64_t output_stride,
                      int64_t channel_stride) {
     pack_weight(packed, weight, O, C, output_stride, channel_stride);

@@ -111,7 +111,7 @@ def _load(path: Path) -> ctypes.CDLL:
             function.argtypes, function.restype = types, None
     loaded.pack.argtypes, loaded.pack.restype = [integer] * 6, None
     loaded.multiply.argtypes, loaded.multiply.restype = [integer] * 8, None
-    loaded.product_block.restype = integer
+    loaded.product_outputs.restype = loaded.product_channels.restype = integer
     loaded.decode_layers.argtypes, loaded.decode_layers.restype = [integer] * 8, None
     loaded.read_layer.argtypes, loaded.read_layer.restype = [integer] * 9, None
     return loaded

@@ -26,8 +26,9 @@ class PackedWeight:
 
     def __init__(self, weight_OC: Tensor, bias_O: Tensor | None) -> None:
         outputs, channels = weight_OC.shape
-        block = _block()
-        self.packed = torch.empty(-(-outputs // block), channels // 2, block, 2, dtype=weight_OC.dtype)
+        block, multiple = _block()
+        pairs = -(-channels // multiple) * multiple // 2
+        self.packed = torch.empty(-(-outputs // block), pairs, block, 2, dtype=weight_OC.dtype)
         self.bias_O = None if bias_O is None else bias_O.detach().to(weight_OC.dtype, copy=True)
         self.outputs, self.channels = outputs, channels
         compiled = library()
@@ -53,11 +54,13 @@ class PackedWeight:
 
 def packs(weight_OC: Tensor) -> bool:
     """Whether there is a layout in which products with such a weight are faster here than the matrix library's."""
-    return weight_OC.dtype == torch.bfloat16 and weight_OC.shape[1] % 2 == 0 and serves(weight_OC) and _block() > 0
+    return weight_OC.dtype == torch.bfloat16 and weight_OC.shape[1] % 2 == 0 and serves(weight_OC) and _block()[0] > 0
 
 
 @functools.cache
-def _block() -> int:
-    """Outputs that lie together in a packed weight; 0 where the processor lacks the instructions."""
+def _block() -> tuple[int, int]:
+    """Outputs that lie together in a packed weight, 0 where the processor lacks the instructions; and channels of which
+    it has a multiple.
+    """
     compiled = library()
-    return int(compiled.product_block()) if compiled else 0
+    return (int(compiled.product_outputs()), int(compiled.product_channels())) if compiled else (0, 1)
