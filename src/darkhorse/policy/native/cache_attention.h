@@ -26,6 +26,7 @@ void attend(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Slot *slots
     for (int64_t s = 0; s < count; s++) places += slots[s].position + W;
 #pragma omp parallel if (places * K * D > WORTH_THREADS)
     {
+        ScoreTiles tiles;
         std::vector<float> room;
         std::vector<T> queries(Q * D);
 #pragma omp for schedule(dynamic, at_once)

@@ -100,7 +100,10 @@ inline double sum_blocks(std::vector<float> &sums, const std::vector<float> &log
         float sum = 0;
         int64_t stop = std::min(size, (block + 1) * BLOCK);
 #pragma omp simd reduction(+ : sum)
-        for (int64_t t = block * BLOCK; t < stop; t++) sum += logits[t] < lowest ? 0.0f : exp_of(logits[t] - highest);
+        for (int64_t t = block * BLOCK; t < stop; t++) {
+            float weight = exp_of(logits[t] - highest);
+            sum += logits[t] < lowest ? 0.0f : weight;
+        }
         sums[block] = sum;
         total += sum;
     }

@@ -32,8 +32,8 @@ template <> inline bf16 narrow<bf16>(float x) {
 template <typename T> inline float rounded(float x) { return widen(narrow<T>(x)); }
 
 // e^x for x <= 0 to about 1e-7, relative: Cody and Waite's reduction and a polynomial. Unlike the library's it becomes
-// vector instructions everywhere.
-inline float exp_of(float exponent) {
+// vector instructions everywhere, as long as it is inlined.
+[[gnu::always_inline]] inline float exp_of(float exponent) {
     constexpr float LEAST = -87.0f;  // what is smaller still counts as 0
     float x = std::max(exponent, LEAST);
     float n = __builtin_nearbyintf(x * 1.44269504f);

@@ -20,6 +20,7 @@ void attend_packed(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piec
                    int64_t Q, int64_t D, int64_t window, float scaling) {
 #pragma omp parallel if (count * K > 1)
     {
+        ScoreTiles tiles;
         std::vector<float> room;
         std::vector<T> queries(Q * D), keys, values;
 #pragma omp for schedule(dynamic)

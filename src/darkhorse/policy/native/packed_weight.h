@@ -1,13 +1,9 @@
 // The layout in which a weight is multiplied.
 #pragma once
 
-#include "numbers.h"
+#include "tiles.h"
 
-#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
-#define PRODUCT_BY_TILES 1
-#else
-#define PRODUCT_BY_TILES 0
-#endif
+#define PRODUCT_BY_TILES MATRIX_UNIT
 #if !PRODUCT_BY_TILES && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #define PRODUCT_BY_PAIRS 1
 #else

@@ -2,55 +2,32 @@
 // gives is added up in the order of its channels, whatever other rows there are.
 #pragma once
 
-#include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "packed_weight.h"
+#include "tiles.h"
 
 namespace {
 
-constexpr int64_t SIDE = 16;        // rows, and numbers of 32 bits in each, of a tile
-constexpr int64_t STEP = 2 * SIDE;  // channels that a tile of rows holds
 constexpr int64_t ROWS = 2 * SIDE;  // at a time: with two tiles of rows and two of outputs, each loaded is used twice
 constexpr int64_t PART = 4 * ROWS;  // rows that one thread deals with at a time
 constexpr int64_t LINE_BYTES = 64;
 static_assert(OUTPUTS == 2 * SIDE && CHANNELS == STEP, "a block of the packed weight is two tiles wide");
 
-// Whether the system lets this process use the unit; asked once, for all threads.
-inline bool tiles_allowed() {
-    constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-    static const bool allowed = syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
-    return allowed;
-}
-
-// Has what is there be written before the unit reads it, which the compiler is not told of.
-inline void settle(const void *memory) { asm volatile("" : : "r"(memory) : "memory"); }
-
 // Tiles 0 to 3 are sums, of the first rows and of those after them; 4 and 5 rows; 6 and 7 outputs.
-inline void shape_tiles(int64_t rows) {
-    struct {
-        uint8_t palette = 1, start = 0, reserved[14] = {};
-        uint16_t bytes[16] = {};
-        uint8_t rows[16] = {};
-    } shape;
-    auto first = uint8_t(std::min(rows, SIDE)), second = uint8_t(std::max<int64_t>(rows - SIDE, 1));
-    const uint8_t all[] = {first, first, second, second, first, second, SIDE, SIDE};
-    for (int tile = 0; tile < 8; tile++) shape.bytes[tile] = LINE_BYTES, shape.rows[tile] = all[tile];
-    settle(&shape);
-    _tile_loadconfig(&shape);
+inline void shape_for_product(int64_t rows) {
+    TileShape first{std::min(rows, SIDE), LINE_BYTES}, second{std::max<int64_t>(rows - SIDE, 1), LINE_BYTES};
+    shape_tiles({first, first, second, second, first, second, {SIDE, LINE_BYTES}, {SIDE, LINE_BYTES}});
 }
 
 // Adds to the sums what STEP channels give.
 template <bool BOTH> inline void add_step(const bf16 *in, int64_t in_stride, const bf16 *packed) {
     constexpr int64_t STRIDE = 2 * OUTPUTS * sizeof(bf16);
     _tile_loadd(6, packed, STRIDE);
-    _tile_loadd(4, in, in_stride * sizeof(bf16));
-    _tile_dpbf16ps(0, 4, 6);
     _tile_loadd(7, packed + STEP, STRIDE);
+    _tile_loadd(4, in, in_stride * sizeof(bf16));
+    if constexpr (BOTH) _tile_loadd(5, in + SIDE * in_stride, in_stride * sizeof(bf16));
+    _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     if constexpr (BOTH) {
-        _tile_loadd(5, in + SIDE * in_stride, in_stride * sizeof(bf16));
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
     }
@@ -112,7 +89,7 @@ inline void multiply_rows(bf16 *out, const bf16 *in, int64_t in_stride, const bf
 #pragma omp parallel
     {
         alignas(LINE_BYTES) float sums[ROWS * OUTPUTS];
-        shape_tiles(ROWS);
+        shape_for_product(ROWS);
 #pragma omp for collapse(2)
         for (int64_t block = 0; block < blocks; block++)
             for (int64_t part = 0; part < parts; part++) {
@@ -123,11 +100,11 @@ inline void multiply_rows(bf16 *out, const bf16 *in, int64_t in_stride, const bf
                 auto next = reinterpret_cast<const char *>(packed + std::min(block + 1, blocks - 1) * size);
                 for (int64_t row = part * PART; row < end; row += ROWS) {
                     int64_t count = std::min(ROWS, end - row);
-                    if (count < ROWS) shape_tiles(count);
+                    if (count < ROWS) shape_for_product(count);
                     auto sum = count > SIDE ? sum_block<true> : sum_block<false>;
                     sum(sums, in + row * in_stride, in_stride, count, weight, C, next, lines);
                     next += lines * (C / STEP) * LINE_BYTES;
-                    if (count < ROWS) shape_tiles(ROWS);
+                    if (count < ROWS) shape_for_product(ROWS);
                     round_block(out + row * O + first, O, sums, bias ? bias + first : nullptr, count,
                                 std::min(OUTPUTS, O - first));
                 }
