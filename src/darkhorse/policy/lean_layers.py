@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from darkhorse.policy.native import layers, operations
+from darkhorse.policy import small_operations as operations
+from darkhorse.policy.native import layers
 
 _ELEMENTS = 128 * 1024
 """Elements of a row-wise layer computed at a time: its float32 steps then stay in the processor's caches."""

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from darkhorse.policy import fused
 from darkhorse.policy.native import operations
 from darkhorse.policy.packing import PackedPlan, hidden_states
 
@@ -30,6 +31,11 @@ class _ChunkedLogprobs(torch.autograd.Function):
         chunk, rows = _sizes(hidden_TC.device)
         for hidden, *others in _split(chunk, hidden_TC, targets_T, heat_T1):
             for logits, targets, heat in _split(rows, F.linear(hidden, weight_VC), *others):
+                if fused.serves(logits):
+                    chosen, entropy = fused.chosen_logprobs(logits, targets, heat)
+                    logprobs.append(chosen)
+                    entropies.append(entropy)
+                    continue
                 log_softmax = torch.log_softmax(_precise(logits) / heat, -1)
                 logprobs.append(log_softmax.gather(-1, targets[:, None])[:, 0])
                 entropies.append(-(log_softmax.exp() * log_softmax).sum(-1))
@@ -47,6 +53,9 @@ class _ChunkedLogprobs(torch.autograd.Function):
         for hidden, out, *others in _split(chunk, hidden_TC, grad_hidden, targets_T, heat_T1, grads[0]):
             chunk_logits = F.linear(hidden, weight_VC)
             for logits, targets, heat, grad in _split(rows, chunk_logits, *others):
+                if fused.serves(logits):
+                    logits.copy_(fused.chosen_logprobs_backward(logits, targets, heat, grad))
+                    continue
                 # d logp / d logits = onehot(target) - softmax
                 grad_logits = torch.softmax(_precise(logits) / heat, -1).neg_()
                 grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))

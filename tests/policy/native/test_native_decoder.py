@@ -22,7 +22,8 @@ from darkhorse.rollout.cache import DecodePlan, SlotCache
 from darkhorse.rollout.prefill import read_prompts
 
 pytestmark = pytest.mark.skipif(
-    not packs(torch.zeros(1, 2, dtype=torch.bfloat16)), reason="this processor has no products of bfloat16 that are compiled"
+    not packs(torch.zeros(1, 2, dtype=torch.bfloat16)),
+    reason="this processor has no products of bfloat16 that are compiled",
 )
 KINDS = [kind for kind in tiny.KINDS if kind != "gemma3"]  # whose layers have norms behind them
 

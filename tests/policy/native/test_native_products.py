@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from darkhorse.policy.native.products import PackedWeight, packs
 
 pytestmark = pytest.mark.skipif(
-    not packs(torch.zeros(1, 2, dtype=torch.bfloat16)), reason="this processor has no products of bfloat16 that are compiled"
+    not packs(torch.zeros(1, 2, dtype=torch.bfloat16)),
+    reason="this processor has no products of bfloat16 that are compiled",
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darkhorse.policy.native import operations
+from darkhorse.policy import small_operations as operations
 
 
 class _Norm(torch.autograd.Function):

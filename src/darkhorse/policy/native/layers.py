@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darkhorse.policy.native import differentiable, operations
+from darkhorse.policy import small_operations as operations
+from darkhorse.policy.native import differentiable
 
 Norm: TypeAlias = Callable[[Tensor], Tensor]
 

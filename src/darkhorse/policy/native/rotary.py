@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from darkhorse.policy.native import differentiable, operations
+from darkhorse.policy import small_operations as operations
+from darkhorse.policy.native import differentiable
 
 _NAME = "apply_rotary_pos_emb"
 """What Transformers' modelling files call the function that turns queries and keys."""
