@@ -225,7 +225,8 @@ def test_attention_of_packed_sequences(dtype, window, channels, query_heads, gro
     query, key, value = (heads(dtype, 143, n, channels)[0] for n in (query_heads, groups, groups))
     found = PackedAttention(sequences).attend(query, key, value, 0.3, window)
     assert found.shape == (143, query_heads, channels) and found.dtype == dtype
-    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 1e-3}
+    # weights may be rounded to bfloat16 before they meet the values
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 4e-3}
     for own, parts in sequences:
         for token in range(own.start, own.stop):
             seen = [slice(part.start, min(part.stop, token + 1)) if part == own else part for part in parts]

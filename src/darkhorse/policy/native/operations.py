@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darkhorse.policy.native.library import library
 
-_QUERIES = 32
+_QUERIES = 64
 """Queries of a sequence that one thread deals with at a time."""
 _NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 

@@ -1,10 +1,12 @@
 // Causal attention over sequences packed in one row.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "head_attention.h"
 #include "rows.h"
+#include "tile_attention.h"
 
 namespace {
 
@@ -14,10 +16,15 @@ struct Piece {
     int64_t query, count, shared, shared_count, own;
 };
 
+// The row of a piece's place, in the order in which its queries see them.
+inline int64_t row_of(const Piece &piece, int64_t place) {
+    return place < piece.shared_count ? piece.shared + place : piece.own + place - piece.shared_count;
+}
+
 // Out is `[tokens, K * Q, D]`; tokens that are in no piece keep what is there.
 template <typename T>
-void attend_packed(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piece *pieces, int64_t count, int64_t K,
-                   int64_t Q, int64_t D, int64_t window, float scaling) {
+void attend_packed_rows(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piece *pieces, int64_t count,
+                        int64_t K, int64_t Q, int64_t D, int64_t window, float scaling) {
 #pragma omp parallel if (count * K > 1)
     {
         ScoreTiles tiles;
@@ -30,10 +37,8 @@ void attend_packed(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piec
             const int64_t places = before + piece.count;
             keys.resize(places * D), values.resize(places * D);
             for (int64_t place = 0; place < places; place++) {  // one after another
-                int64_t own = piece.own + place - piece.shared_count;
-                int64_t row = place < piece.shared_count ? piece.shared + place : own;
-                std::memcpy(keys.data() + place * D, key.at(row, head), D * sizeof(T));
-                std::memcpy(values.data() + place * D, value.at(row, head), D * sizeof(T));
+                std::memcpy(keys.data() + place * D, key.at(row_of(piece, place), head), D * sizeof(T));
+                std::memcpy(values.data() + place * D, value.at(row_of(piece, place), head), D * sizeof(T));
             }
             const Memory<T> memory{keys.data(), values.data()};
             for (int64_t i = 0; i < piece.count; i++) {
@@ -46,6 +51,64 @@ void attend_packed(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piec
             }
         }
     }
+}
+
+#if MATRIX_UNIT
+// The same by the matrix unit.
+template <int WIDTH>
+void attend_packed_tiles(bf16 *out, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value, const Piece *pieces,
+                         int64_t count, int64_t K, int64_t Q, int64_t window, float scaling) {
+    constexpr TileShape WHOLE{SIDE, LINE};
+#pragma omp parallel if (count * K > 1)
+    {
+        shape_tiles({WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE});
+        PlacesAsTiles<WIDTH> tiles;
+        auto rows = std::make_unique<RowTile<WIDTH>>();
+        bf16 gathered[SIDE * WIDTH];
+#pragma omp for schedule(dynamic)
+        for (int64_t item = 0; item < count * K; item++) {
+            const Piece &piece = pieces[item / K];
+            const int64_t head = item % K, before = piece.shared_count + piece.query - piece.own;
+            const int64_t places = before + piece.count, all = piece.count * Q;
+            tiles.clear(places);
+            auto value_at = [&](int64_t place) { return value.at(row_of(piece, std::min(place, places - 1)), head); };
+            for (int64_t place = 0; place < places; place++) {
+                tiles.put_key(place, key.at(row_of(piece, place), head));
+                if (place % 2 == 0) tiles.put_values(place, value_at(place), value_at(place + 1));
+            }
+            for (int64_t first = 0; first < all; first += SIDE) {
+                const int64_t now = std::min(SIDE, all - first);
+                for (int64_t r = 0; r < SIDE; r++) {
+                    int64_t row = first + std::min(r, now - 1), token = row / Q;  // the last one instead of none
+                    auto stop = int32_t(before + token + 1);
+                    rows->seen[r] = {window ? std::max(0, stop - int32_t(window)) : 0, stop};
+                    std::memcpy(rows->query + r * WIDTH, query.at(piece.query + token, head * Q + row % Q),
+                                WIDTH * sizeof(bf16));
+                }
+                attend_tile(gathered, *rows, now, tiles, scaling);
+                for (int64_t r = 0; r < now; r++) {
+                    int64_t token = piece.query + (first + r) / Q;
+                    std::memcpy(out + ((token * K + head) * Q + (first + r) % Q) * WIDTH, gathered + r * WIDTH,
+                                WIDTH * sizeof(bf16));
+                }
+            }
+        }
+        _tile_release();
+    }
+}
+#endif
+
+template <typename T>
+void attend_packed(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piece *pieces, int64_t count, int64_t K,
+                   int64_t Q, int64_t D, int64_t window, float scaling) {
+#if MATRIX_UNIT
+    if constexpr (std::is_same_v<T, bf16>)
+        if (attends_by_tiles(D) && tiles_allowed()) {
+            auto attend = D == 64 ? attend_packed_tiles<64> : attend_packed_tiles<128>;
+            return attend(out, query, key, value, pieces, count, K, Q, window, scaling);
+        }
+#endif
+    attend_packed_rows(out, query, key, value, pieces, count, K, Q, D, window, scaling);
 }
 
 }  // namespace
