@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr int64_t SIDE = 16;      // rows, and numbers of 32 bits in each, of a tile
+constexpr int64_t SIDE = 16;        // rows, and numbers of 32 bits in each, of a tile
 constexpr int64_t STEP = 2 * SIDE;  // bfloat16 numbers in a row of a tile
 
 #if MATRIX_UNIT
