@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import tiny
 from darkhorse.policy import fused
-from darkhorse.policy.logprobs import completion_logprobs
+from darkhorse.policy.logprobs import _chosen_logprobs, _chosen_logprobs_backward, completion_logprobs
 from darkhorse.policy.native import layers
 from darkhorse.policy.packing import PackedPlan, Segment
 
@@ -21,6 +21,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=needs_cuda)]
 @pytest.fixture(params=DEVICES)
 def device(request, monkeypatch):
     """Where the operations run; on a processor they are not compiled."""
+    monkeypatch.setattr(fused, "_there", lambda: True)
     if request.param == "cpu":
         monkeypatch.setattr(fused, "_compiled", lambda function: function)
     torch.manual_seed(0)
@@ -74,12 +75,13 @@ def test_log_probabilities_and_what_flows_into_the_logits(device):
     targets, heat = torch.randint(50, (6,), device=device), torch.rand(6, 1, device=device) + 0.5
     log_softmax = torch.log_softmax(logits / heat, -1)
     expected = log_softmax.gather(-1, targets[:, None])[:, 0]
-    found, entropy = fused.chosen_logprobs(logits.detach(), targets, heat)
+    found, entropy = fused.compute(_chosen_logprobs, logits.detach(), targets, heat)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(entropy, -(log_softmax.exp() * log_softmax).sum(-1))
     grad = torch.randn(6, device=device)
     wanted = torch.autograd.grad(expected, logits, grad)[0]
-    torch.testing.assert_close(fused.chosen_logprobs_backward(logits.detach(), targets, heat, grad), wanted)
+    flowing = fused.compute(_chosen_logprobs_backward, logits.detach(), targets, heat, grad)
+    torch.testing.assert_close(flowing, wanted)
 
 
 def test_another_number_of_rows_is_not_compiled_anew():

@@ -40,6 +40,11 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.compile(function, dynamic=False)
 
 
+def compute(function: Callable[..., Any], *rows: Tensor) -> Any:
+    """What a function makes of tensors of equally many rows; by its compiled form where it serves the first of them."""
+    return _call(function, list(rows)) if serves(rows[0]) else function(*rows)
+
+
 def _call(function: Callable[..., Any], rows: list[Tensor], *rest: Any) -> Any:
     """Call a function's compiled form on tensors of equally many rows, and others."""
     for tensor in rows:
@@ -120,29 +125,6 @@ def _rotate(rows_THD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
     first, second = wide.chunk(2, -1)
     turned = wide * cos_TD[:, None].float() + torch.cat([-second, first], -1) * sin_TD[:, None].float()
     return turned.to(rows_THD.dtype).contiguous()
-
-
-def chosen_logprobs(logits_TV: Tensor, targets_T: Tensor, heat_T1: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of targets, and entropies, of `softmax(logits / heat)`; float32."""
-    found: tuple[Tensor, Tensor] = _call(_chosen_logprobs, [logits_TV, targets_T, heat_T1])
-    return found
-
-
-def _chosen_logprobs(logits_TV: Tensor, targets_T: Tensor, heat_T1: Tensor) -> tuple[Tensor, Tensor]:
-    log_softmax = torch.log_softmax(logits_TV.float() / heat_T1, -1)
-    return log_softmax.gather(-1, targets_T[:, None])[:, 0], -(log_softmax.exp() * log_softmax).sum(-1)
-
-
-def chosen_logprobs_backward(logits_TV: Tensor, targets_T: Tensor, heat_T1: Tensor, grad_T: Tensor) -> Tensor:
-    """What flows into the logits: d logp / d logits = (onehot(target) - softmax) / heat."""
-    found: Tensor = _call(_chosen_logprobs_backward, [logits_TV, targets_T, heat_T1, grad_T])
-    return found
-
-
-def _chosen_logprobs_backward(logits_TV: Tensor, targets_T: Tensor, heat_T1: Tensor, grad_T: Tensor) -> Tensor:
-    softmax = torch.softmax(logits_TV.float() / heat_T1, -1)
-    onehot = torch.arange(logits_TV.shape[1], device=logits_TV.device) == targets_T[:, None]
-    return ((onehot.float() - softmax) * (grad_T[:, None] / heat_T1)).to(logits_TV.dtype)
 
 
 def _by_token(rows: Tensor) -> Tensor:

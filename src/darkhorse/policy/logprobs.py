@@ -31,14 +31,9 @@ class _ChunkedLogprobs(torch.autograd.Function):
         chunk, rows = _sizes(hidden_TC.device)
         for hidden, *others in _split(chunk, hidden_TC, targets_T, heat_T1):
             for logits, targets, heat in _split(rows, F.linear(hidden, weight_VC), *others):
-                if fused.serves(logits):
-                    chosen, entropy = fused.chosen_logprobs(logits, targets, heat)
-                    logprobs.append(chosen)
-                    entropies.append(entropy)
-                    continue
-                log_softmax = torch.log_softmax(_precise(logits) / heat, -1)
-                logprobs.append(log_softmax.gather(-1, targets[:, None])[:, 0])
-                entropies.append(-(log_softmax.exp() * log_softmax).sum(-1))
+                chosen, entropy = fused.compute(_chosen_logprobs, logits, targets, heat)
+                logprobs.append(chosen)
+                entropies.append(entropy)
         ctx.save_for_backward(hidden_TC, weight_VC, targets_T, heat_T1)
         entropy_T = torch.cat(entropies)
         ctx.mark_non_differentiable(entropy_T)
@@ -53,13 +48,7 @@ class _ChunkedLogprobs(torch.autograd.Function):
         for hidden, out, *others in _split(chunk, hidden_TC, grad_hidden, targets_T, heat_T1, grads[0]):
             chunk_logits = F.linear(hidden, weight_VC)
             for logits, targets, heat, grad in _split(rows, chunk_logits, *others):
-                if fused.serves(logits):
-                    logits.copy_(fused.chosen_logprobs_backward(logits, targets, heat, grad))
-                    continue
-                # d logp / d logits = onehot(target) - softmax
-                grad_logits = torch.softmax(_precise(logits) / heat, -1).neg_()
-                grad_logits.scatter_add_(-1, targets[:, None], torch.ones_like(grad_logits[:, :1]))
-                logits.copy_(grad_logits.mul_(grad[:, None] / heat))
+                logits.copy_(fused.compute(_chosen_logprobs_backward, logits, targets, heat, grad))
             torch.matmul(chunk_logits, weight_VC, out=out)
             if ctx.needs_input_grad[1]:
                 grad_weight = _plus(grad_weight, chunk_logits.T @ hidden)
@@ -87,6 +76,18 @@ def _sizes(device: torch.device) -> tuple[int, int]:
 def _split(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The tensors piece by piece, along their first dimension."""
     return zip(*(tensor.split(size) for tensor in tensors), strict=True)
+
+
+def _chosen_logprobs(logits_TV: Tensor, targets_T: Tensor, heat_T1: Tensor) -> tuple[Tensor, Tensor]:
+    log_softmax = torch.log_softmax(_precise(logits_TV) / heat_T1, -1)
+    return log_softmax.gather(-1, targets_T[:, None])[:, 0], -(log_softmax.exp() * log_softmax).sum(-1)
+
+
+def _chosen_logprobs_backward(logits_TV: Tensor, targets_T: Tensor, heat_T1: Tensor, grad_T: Tensor) -> Tensor:
+    # d logp / d logits = onehot(target) - softmax
+    grad_logits = torch.softmax(_precise(logits_TV) / heat_T1, -1).neg_()
+    grad_logits.scatter_add_(-1, targets_T[:, None], torch.ones_like(grad_logits[:, :1]))
+    return grad_logits.mul_(grad_T[:, None] / heat_T1)
 
 
 def _precise(logits: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ template <typename T, int WIDTH>
 void attend_some(T *out, const T *query, int64_t rows, Memory<T> head, int64_t start, int64_t stop, int64_t D,
                  float scaling, Memory<T> next, std::vector<float> &room) {
     while (rows > 0) {
-        int64_t now = std::min<int64_t>(rows, 4);
+        int64_t now = std::min<int64_t>(rows, MOST_QUERIES);
         switch (now) {
         case 1: attend_rows<T, WIDTH, 1>(out, query, head, start, stop, D, scaling, next, room); break;
         case 2: attend_rows<T, WIDTH, 2>(out, query, head, start, stop, D, scaling, next, room); break;

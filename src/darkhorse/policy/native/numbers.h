@@ -52,6 +52,7 @@ template <typename T> inline float rounded(float x) { return widen(narrow<T>(x))
     return exponent < LEAST ? 0.0f : p * scale;
 }
 
+constexpr int64_t LINE = 64;  // bytes that come from memory together
 constexpr int64_t WORTH_THREADS = 16384;  // elements below which starting threads takes longer than they save
 
 }  // namespace

@@ -3,8 +3,7 @@
 
 #include "tiles.h"
 
-#define PRODUCT_BY_TILES MATRIX_UNIT
-#if !PRODUCT_BY_TILES && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if !MATRIX_UNIT && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #define PRODUCT_BY_PAIRS 1
 #else
 #define PRODUCT_BY_PAIRS 0
@@ -12,8 +11,8 @@
 
 namespace {
 
-constexpr int64_t OUTPUTS = PRODUCT_BY_TILES ? 32 : 48;  // that lie together
-constexpr int64_t CHANNELS = PRODUCT_BY_TILES ? 32 : 2;  // of which there is a multiple
+constexpr int64_t OUTPUTS = MATRIX_UNIT ? 32 : 48;  // that lie together
+constexpr int64_t CHANNELS = MATRIX_UNIT ? 32 : 2;  // of which there is a multiple
 
 inline int64_t packed_channels(int64_t C) { return (C + CHANNELS - 1) / CHANNELS * CHANNELS; }
 

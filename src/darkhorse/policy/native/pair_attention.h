@@ -13,7 +13,6 @@
 
 namespace {
 
-constexpr int64_t LINE = 64;    // bytes that come from memory together
 constexpr int64_t PLACES = 64;  // of a sequence at a time: while they are computed with, as many are on their way
 constexpr int MOST_QUERIES = 4;  // rows at a time
 

@@ -3,7 +3,7 @@
 
 #include "packed_weight.h"
 
-#if PRODUCT_BY_TILES
+#if MATRIX_UNIT
 #include "tile_product.h"
 #elif PRODUCT_BY_PAIRS
 #include "pair_product.h"
@@ -13,14 +13,14 @@ namespace {
 
 // Outputs that lie together in a packed weight; 0 where there are no such products.
 inline int64_t outputs_together() {
-#if PRODUCT_BY_TILES
+#if MATRIX_UNIT
     return tiles_allowed() ? OUTPUTS : 0;
 #else
     return PRODUCT_BY_PAIRS ? OUTPUTS : 0;
 #endif
 }
 
-#if !PRODUCT_BY_TILES && !PRODUCT_BY_PAIRS
+#if !MATRIX_UNIT && !PRODUCT_BY_PAIRS
 inline void multiply_rows(bf16 *, const bf16 *, int64_t, const bf16 *, const bf16 *, int64_t, int64_t, int64_t) {}
 #endif
 

@@ -9,13 +9,12 @@ namespace {
 
 constexpr int64_t ROWS = 2 * SIDE;  // at a time: with two tiles of rows and two of outputs, each loaded is used twice
 constexpr int64_t PART = 4 * ROWS;  // rows that one thread deals with at a time
-constexpr int64_t LINE_BYTES = 64;
 static_assert(OUTPUTS == 2 * SIDE && CHANNELS == STEP, "a block of the packed weight is two tiles wide");
 
 // Tiles 0 to 3 are sums, of the first rows and of those after them; 4 and 5 rows; 6 and 7 outputs.
 inline void shape_for_product(int64_t rows) {
-    TileShape first{std::min(rows, SIDE), LINE_BYTES}, second{std::max<int64_t>(rows - SIDE, 1), LINE_BYTES};
-    shape_tiles({first, first, second, second, first, second, {SIDE, LINE_BYTES}, {SIDE, LINE_BYTES}});
+    TileShape first{std::min(rows, SIDE), LINE}, second{std::max<int64_t>(rows - SIDE, 1), LINE};
+    shape_tiles({first, first, second, second, first, second, {SIDE, LINE}, {SIDE, LINE}});
 }
 
 // Adds to the sums what STEP channels give.
@@ -48,10 +47,10 @@ inline void sum_block(float *sums, const bf16 *in, int64_t in_stride, int64_t ro
     const int64_t whole = C / STEP * STEP, rest = C - whole;
     for (int64_t channel = 0; channel < whole; channel += STEP, packed += STEP * OUTPUTS) {
         add_step<BOTH>(in + channel, in_stride, packed);
-        for (int64_t line = 0; line < lines; line++, next += LINE_BYTES) __builtin_prefetch(next, 0, 2);
+        for (int64_t line = 0; line < lines; line++, next += LINE) __builtin_prefetch(next, 0, 2);
     }
     if (rest) {
-        alignas(LINE_BYTES) bf16 filled[ROWS * STEP] = {};
+        alignas(LINE) bf16 filled[ROWS * STEP] = {};
         for (int64_t row = 0; row < rows; row++)
             std::memcpy(filled + row * STEP, in + row * in_stride + whole, rest * sizeof(bf16));
         settle(filled);
@@ -88,7 +87,7 @@ inline void multiply_rows(bf16 *out, const bf16 *in, int64_t in_stride, const bf
     int64_t blocks = (O + OUTPUTS - 1) / OUTPUTS, parts = (rows + PART - 1) / PART, size = packed_channels(C) * OUTPUTS;
 #pragma omp parallel
     {
-        alignas(LINE_BYTES) float sums[ROWS * OUTPUTS];
+        alignas(LINE) float sums[ROWS * OUTPUTS];
         shape_for_product(ROWS);
 #pragma omp for collapse(2)
         for (int64_t block = 0; block < blocks; block++)
@@ -103,7 +102,7 @@ inline void multiply_rows(bf16 *out, const bf16 *in, int64_t in_stride, const bf
                     if (count < ROWS) shape_for_product(count);
                     auto sum = count > SIDE ? sum_block<true> : sum_block<false>;
                     sum(sums, in + row * in_stride, in_stride, count, weight, C, next, lines);
-                    next += lines * (C / STEP) * LINE_BYTES;
+                    next += lines * (C / STEP) * LINE;
                     if (count < ROWS) shape_for_product(ROWS);
                     round_block(out + row * O + first, O, sums, bias ? bias + first : nullptr, count,
                                 std::min(OUTPUTS, O - first));
