@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import tiny
 from darkhorse.policy import fused
-from darkhorse.policy.logprobs import _chosen_logprobs, _chosen_logprobs_backward, completion_logprobs
+from darkhorse.policy.logprobs import _gradients_of_rows, _parts_of_rows, _together, completion_logprobs
 from darkhorse.policy.native import layers
 from darkhorse.policy.packing import PackedPlan, Segment
 
@@ -70,17 +70,18 @@ def test_rotation(device):
     torch.testing.assert_close(fused.rotate(rows, cos, sin), expected)
 
 
-def test_log_probabilities_and_what_flows_into_the_logits(device):
+def test_softmax_and_what_flows_into_the_logits(device):
     (logits,) = leaves(device, (6, 50))
     targets, heat = torch.randint(50, (6,), device=device), torch.rand(6, 1, device=device) + 0.5
     log_softmax = torch.log_softmax(logits / heat, -1)
     expected = log_softmax.gather(-1, targets[:, None])[:, 0]
-    found, entropy = fused.compute(_chosen_logprobs, logits.detach(), targets, heat)
+    parts = fused.compute(_parts_of_rows, logits.detach(), targets, heat)
+    found, entropy, log_total = _together(parts[None])
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(entropy, -(log_softmax.exp() * log_softmax).sum(-1))
     grad = torch.randn(6, device=device)
     wanted = torch.autograd.grad(expected, logits, grad)[0]
-    flowing = fused.compute(_chosen_logprobs_backward, logits.detach(), targets, heat, grad)
+    flowing = fused.compute(_gradients_of_rows, logits.detach(), targets, heat, log_total, grad)
     torch.testing.assert_close(flowing, wanted)
 
 

@@ -1,4 +1,4 @@
-"""Chunked log-probabilities against the whole `log_softmax`."""
+"""Log-probabilities by tiles against the whole `log_softmax`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import torch
 
 import tiny
 from darkhorse.policy import logprobs
+from darkhorse.policy.native import operations
 from darkhorse.policy.packing import PackedPlan, Segment
 
 TOKENS, CHANNELS, VOCABULARY = 23, 8, 37
 
 
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch):
-    monkeypatch.setattr(logprobs, "_sizes", lambda device: (5, 2))
+@pytest.fixture(autouse=True, params=[(5, 9), (100, 9), (5, None)], ids=str)
+def _small_tiles(monkeypatch, request):
+    monkeypatch.setattr(logprobs, "_CPU_TILE", request.param)
+    monkeypatch.setattr(logprobs, "_CPU_ROWS", 2)
 
 
 def inputs(dtype=torch.float64):
@@ -59,6 +61,16 @@ def test_bf16_gives_float32_close_to_exact():
     torch.testing.assert_close(got.double(), exact, rtol=0, atol=0.06)
     got.sum().backward()
     assert hidden.grad.dtype == weight.grad.dtype == torch.bfloat16
+
+
+def test_compiled_operations_give_the_same(monkeypatch):
+    results = []
+    for serves in (lambda *_: False, operations.serves):
+        monkeypatch.setattr(operations, "serves", serves)
+        hidden, weight, targets = inputs(torch.float32)
+        got, entropy = logprobs.token_logprobs(hidden, weight, targets, 0.7)
+        results.append((got, entropy, *torch.autograd.grad(got.square().sum(), (hidden, weight))))
+    torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
 
 
 def test_a_mask_picks_tokens_of_the_row():

@@ -116,6 +116,27 @@ def test_sums_in_place(dtype, count):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [3, 700])
+def test_a_block_of_a_softmax(dtype, rows):
+    size = 51
+    logits, heat = 4 * torch.randn(rows, size).to(dtype), torch.rand(rows, 1) + 0.5
+    targets = torch.randint(-size, 2 * size, (rows,))  # of which two in three are in other blocks
+    scaled = logits.double() / heat
+    highest = scaled.amax(-1, keepdim=True)
+    weights, inside = (scaled - highest).exp(), (targets >= 0) & (targets < size)
+    chosen = scaled.gather(-1, targets.clamp(0, size - 1)[:, None])[:, 0] * inside
+    expected = highest[:, 0], weights.sum(-1), (weights * (scaled - highest)).sum(-1), chosen
+    found = operations.softmax_parts(logits, targets, heat)
+    torch.testing.assert_close(found.double(), torch.stack(expected, -1), rtol=1e-5, atol=1e-5)
+
+    log_total, grad = torch.logsumexp(scaled, -1) + torch.rand(rows), torch.randn(rows)
+    onehot = (torch.arange(size) == targets[:, None]).double()
+    wanted = (onehot - (scaled - log_total[:, None]).exp()) * (grad[:, None] / heat)
+    operations.softmax_gradients(logits, targets, heat, log_total, grad)
+    close(logits, wanted, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_norms_of_heads(dtype):
     norm = LlamaRMSNorm(24, 1e-6).to(dtype)
     norm.weight.copy_(torch.randn(24))

@@ -12,6 +12,7 @@
 #include "packed_attention.h"
 #include "product.h"
 #include "rotary.h"
+#include "softmax.h"
 #include "sum.h"
 
 #define ATTENTION_INPUTS(T)                                                                                            \
@@ -50,6 +51,15 @@
                                            int64_t Q, int64_t D, int64_t window, float scaling) {                      \
         attend_packed<T>(out, {query, query_token, query_head}, {key, key_token, key_head},                            \
                          {value, value_token, value_head}, pieces, count, K, Q, D, window, scaling);                   \
+    }                                                                                                                  \
+    extern "C" void softmax_parts_##SUFFIX(SoftmaxParts *parts, const T *logits, const int64_t *targets,                \
+                                           const float *heat, int64_t rows, int64_t size) {                            \
+        softmax_parts(parts, logits, targets, heat, rows, size);                                                       \
+    }                                                                                                                  \
+    extern "C" void softmax_gradients_##SUFFIX(T *logits, const int64_t *targets, const float *heat,                   \
+                                               const float *log_total, const float *grad, int64_t rows,                \
+                                               int64_t size) {                                                         \
+        softmax_gradients(logits, targets, heat, log_total, grad, rows, size);                                         \
     }                                                                                                                  \
     extern "C" void add_into_##SUFFIX(float *sum, const T *addend, int64_t count) { add_into(sum, addend, count); }    \
     extern "C" void draw_##SUFFIX(int64_t *tokens, float *logprobs, const T *logits, int64_t stride, int64_t rows,     \

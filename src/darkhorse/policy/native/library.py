@@ -102,6 +102,8 @@ def _load(path: Path) -> ctypes.CDLL:
         "rotate": [integer] * 9,
         "attend": [integer] * 18 + [number],
         "attend_packed": [integer] * 16 + [number],
+        "softmax_parts": [integer] * 6,
+        "softmax_gradients": [integer] * 7,
         "add_into": [integer] * 3,
         "draw": [integer] * 7 + [number, integer, number, number],
     }

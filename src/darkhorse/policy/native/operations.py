@@ -194,6 +194,43 @@ def _attend(
     return out_THD
 
 
+def softmax_parts(logits_TB: Tensor, targets_T: Tensor, heat_T1: Tensor) -> Tensor:
+    """What a block of a head's outputs adds to the softmax of `logits / heat`.
+
+    Args:
+        logits_TB: of the block.
+        targets_T: token ids, counted from the block's first output; they may lie in another block.
+        heat_T1: what the logits are divided by.
+
+    Returns:
+        `[T, 4]`, float32: the highest quotient, the sum of `weight = exp(quotient - highest)`, the sum of
+        `weight * (quotient - highest)`, and the target's quotient where it is in the block, else 0.
+    """
+    rows, size = logits_TB.shape
+    parts_T4 = torch.empty(rows, 4)
+    inputs = [logits_TB.contiguous(), targets_T.contiguous(), heat_T1.float().contiguous()]
+    pointers = parts_T4.data_ptr(), *(x.data_ptr() for x in inputs)
+    _function("softmax_parts", logits_TB.dtype)(*pointers, rows, size)
+    return parts_T4
+
+
+def softmax_gradients(
+    logits_TB: Tensor, targets_T: Tensor, heat_T1: Tensor, log_total_T: Tensor, grad_T: Tensor
+) -> None:
+    """Put in the place of a block's logits what flows into them from the targets' log-probabilities.
+
+    Args:
+        logits_TB: contiguous.
+        targets_T, heat_T1: as in `softmax_parts`.
+        log_total_T: the logarithm of the sum of `exp(logits / heat)` over all blocks.
+        grad_T: what flows into the log-probabilities.
+    """
+    rows, size = logits_TB.shape
+    inputs = [targets_T.contiguous(), *(x.float().contiguous() for x in (heat_T1, log_total_T, grad_T))]
+    pointers = logits_TB.data_ptr(), *(x.data_ptr() for x in inputs)
+    _function("softmax_gradients", logits_TB.dtype)(*pointers, rows, size)
+
+
 def add_into(total: Tensor, addend: Tensor) -> None:
     """Add to a sum in place. Where the sum is in float32 and the addend is not, PyTorch would copy the addend first."""
     if total.dtype == torch.float32 and total.is_contiguous() and addend.is_contiguous() and serves(addend):
