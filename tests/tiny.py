@@ -190,3 +190,9 @@ class ScriptedEngine:
     def sync_weights(self, policy: Policy) -> None:
         """Only counts."""
         self.weights_version += 1
+
+
+def heads(dtype, tokens, count, width, beside=16):
+    """`[1, H, T, D]` as models cut it out of a joint product: neither contiguous nor alone in its rows."""
+    rows = torch.randn(1, tokens, count * width + beside).to(dtype)
+    return rows[..., : count * width].view(1, tokens, count, width).transpose(1, 2)

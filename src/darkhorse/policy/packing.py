@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import attention_plan, hiding, plain_attention
-from darkhorse.policy.native import operations
+from darkhorse.policy.native import attention
 
 _PLAIN_KEYS = 1024
 """Most keys for which a score of every pair is held."""
@@ -149,7 +149,7 @@ class PackedPlan:
         """See `AttentionPlan.attend`."""
         if self._sink is not None:
             self._sink(layer, key_KTD, value_KTD)
-        if torch.is_inference_mode_enabled() and operations.serves(query_HTD, key_KTD, value_KTD):
+        if attention.serves(query_HTD, key_KTD, value_KTD):
             return self.compiled_attention.attend(query_HTD, key_KTD, value_KTD, scaling, window)
         # values may be part of a product whose other parts would be kept with them
         value_KTD = value_KTD.contiguous()
@@ -170,9 +170,9 @@ class PackedPlan:
         return torch.cat(parts, 1).transpose(0, 1)
 
     @cached_property
-    def compiled_attention(self) -> operations.PackedAttention:
-        """What computes it in one call, where compiled operations serve and nothing is differentiated."""
-        return operations.PackedAttention(self._sequences(), self._sink)
+    def compiled_attention(self) -> attention.PackedAttention:
+        """What computes it in one call, where `native.attention` serves."""
+        return attention.PackedAttention(self._sequences(), self._sink)
 
     def _sequences(self) -> list[tuple[slice, list[slice]]]:
         """Of every prompt and completion that is not empty: its place in the row, and what it sees."""

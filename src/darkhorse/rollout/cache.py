@@ -14,7 +14,7 @@ from transformers import PretrainedConfig
 
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import head_width, hiding, plain_attention
-from darkhorse.policy.native import operations
+from darkhorse.policy.native import attention, operations
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.ledger import Ledger, Rows
 
@@ -228,10 +228,10 @@ class DecodePlan:
         return torch.cat(parts).flatten(1, 2)
 
     @cached_property
-    def compiled_attention(self) -> operations.CacheAttention:
+    def compiled_attention(self) -> attention.CacheAttention:
         """What computes it in one call, where compiled operations serve."""
         buffers = [(span.keys_LSKTD, span.values_LSKTD) for span in self._spans]
-        return operations.CacheAttention(buffers, [span.positions for span in self._spans], self._width)
+        return attention.CacheAttention(buffers, [span.positions for span in self._spans], self._width)
 
     @cached_property
     def _parts(self) -> list[_Part]:

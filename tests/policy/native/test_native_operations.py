@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, apply_rotary_pos_emb
 
+import tiny
 from darkhorse.policy.native import differentiable, library, operations
-from darkhorse.policy.native.operations import CacheAttention, PackedAttention
 from darkhorse.rollout.sampling import truncate_logits
 
 pytestmark = pytest.mark.skipif(library.library() is None, reason=f"no compiled operations: {library.why_not()}")
@@ -31,12 +31,6 @@ def same(found, expected):
         assert torch.equal(found, expected)
     else:
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
-
-
-def heads(dtype, tokens, count, width, beside=16):
-    """`[1, H, T, D]` as models cut it out of a joint product: neither contiguous nor alone in its rows."""
-    rows = torch.randn(1, tokens, count * width + beside).to(dtype)
-    return rows[..., : count * width].view(1, tokens, count, width).transpose(1, 2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -93,7 +87,7 @@ def test_gradients_of_gated_products(dtype, tokens):
 
 
 def test_the_gradient_of_a_rotation_turns_back():
-    rows, grad = heads(torch.float32, 33, 9, 12)[0], heads(torch.float32, 33, 9, 12)[0]
+    rows, grad = tiny.heads(torch.float32, 33, 9, 12)[0], tiny.heads(torch.float32, 33, 9, 12)[0]
     cos, sin = torch.randn(2, 33, 12)
     with torch.inference_mode(False), torch.enable_grad():
         leaf = rows.clone().requires_grad_()
@@ -140,7 +134,7 @@ def test_a_block_of_a_softmax(dtype, rows):
 def test_norms_of_heads(dtype):
     norm = LlamaRMSNorm(24, 1e-6).to(dtype)
     norm.weight.copy_(torch.randn(24))
-    for rows in (heads(dtype, 7, 5, 24), heads(dtype, 7, 5, 24).transpose(1, 2)):
+    for rows in (tiny.heads(dtype, 7, 5, 24), tiny.heads(dtype, 7, 5, 24).transpose(1, 2)):
         same(operations.rms_norm(rows, norm.weight, 1e-6), norm(rows))
 
 
@@ -162,98 +156,10 @@ def test_gates_at_the_ends_of_what_numbers_hold():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("tokens", "width"), [(1, 64), (33, 12), (200, 64)])
 def test_rotary_embedding(dtype, tokens, width):
-    query, key = heads(dtype, tokens, 9, width), heads(dtype, tokens, 3, width)
+    query, key = tiny.heads(dtype, tokens, 9, width), tiny.heads(dtype, tokens, 3, width)
     cos, sin = torch.randn(2, 1, tokens, width).to(dtype)
     for rows, expected in zip((query, key), apply_rotary_pos_emb(query, key, cos, sin), strict=True):
         same(operations.rotate(rows[0], cos[0], sin[0])[None], expected)
-
-
-def attended(query, keys, values, scaling, window):
-    """One token's attention in float64; query `[H, D]`, keys and values `[K, T, D]` up to the token itself."""
-    repeat = len(query) // len(keys)
-    first = max(0, keys.shape[1] - window) if window is not None else 0
-    keys, values = (x[:, first:].double().repeat_interleave(repeat, 0) for x in (keys, values))
-    weights = (keys @ (query.double() * scaling)[:, :, None])[..., 0].softmax(-1)
-    return (weights[:, None] @ values)[:, 0]
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("width", [1, 3])
-@pytest.mark.parametrize("window", [None, 7])
-@pytest.mark.parametrize(
-    ("channels", "query_heads", "groups"), [(64, 9, 3), (128, 8, 8), (80, 10, 1), (96, 4, 2), (256, 2, 1), (12, 4, 2)]
-)
-def test_attention_over_a_cache(dtype, width, window, channels, query_heads, groups):
-    positions, scaling = [[0, 3, 50], [700]], 0.3
-    buffers = [tuple(torch.randn(2, 2, 4, groups, room, channels).to(dtype)) for room in (64, 768)]
-    before = [tuple(x.clone() for x in pair) for pair in buffers]
-    tokens = 4 * width
-    query, key, value = (heads(dtype, tokens, n, channels)[0] for n in (query_heads, groups, groups))
-    found = CacheAttention(buffers, positions, width).attend(1, query, key, value, scaling, window)
-    assert found.shape == (tokens, query_heads, channels) and found.dtype == dtype
-    token = 0
-    for (keys, values), of_slots in zip(before, positions, strict=True):
-        for slot, position in enumerate(of_slots):
-            for place in range(position, position + width):
-                keys[1, slot, :, place], values[1, slot, :, place] = key[:, token], value[:, token]
-                seen = (x[1, slot, :, : place + 1] for x in (keys, values))
-                expected = attended(query[:, token], *seen, scaling, window)
-                tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 1e-3}
-                torch.testing.assert_close(found[token].double(), expected, **tolerance)
-                token += 1
-    for pair, expected_pair in zip(buffers, before, strict=True):
-        assert all(map(torch.equal, pair, expected_pair))  # nothing else was written
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("loudest", [0, 100, 199])
-def test_attention_holds_where_scores_lie_far_apart(dtype, loudest):
-    keys, values = (torch.randn(1, 1, 2, 256, 64).to(dtype) for _ in range(2))
-    keys[:, :, :, loudest] *= 40
-    query, key, value = (heads(dtype, 1, n, 64)[0] for n in (6, 2, 2))
-    found = CacheAttention([(keys, values)], [[199]], 1).attend(0, query, key, value, 1.0, None)
-    expected = attended(query[:, 0], keys[0, 0, :, :200], values[0, 0, :, :200], 1.0, None)
-    tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 1e-3}
-    torch.testing.assert_close(found[0].double(), expected, **tolerance)
-
-
-def test_results_do_not_depend_on_the_number_of_threads():
-    keys, values = torch.randn(2, 1, 40, 3, 128, 64).bfloat16()
-    query, key, value = (heads(torch.bfloat16, 40, n, 64)[0] for n in (9, 3, 3))
-    threads = torch.get_num_threads()
-    found = []
-    try:
-        for count in (1, 2):
-            torch.set_num_threads(count)
-            found.append(CacheAttention([(keys, values)], [[100] * 40], 1).attend(0, query, key, value, 0.1, None))
-    finally:
-        torch.set_num_threads(threads)
-    assert torch.equal(*found)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("window", [None, 7])
-@pytest.mark.parametrize(
-    ("channels", "query_heads", "groups"), [(64, 9, 3), (128, 8, 8), (80, 10, 1), (96, 4, 2), (256, 2, 1), (12, 4, 2)]
-)
-def test_attention_of_packed_sequences(dtype, window, channels, query_heads, groups):
-    sequences = [
-        (slice(0, 70), [slice(0, 70)]),
-        (slice(70, 71), [slice(0, 70), slice(70, 71)]),
-        (slice(71, 110), [slice(0, 70), slice(71, 110)]),
-        (slice(110, 143), [slice(110, 143)]),
-    ]
-    query, key, value = (heads(dtype, 143, n, channels)[0] for n in (query_heads, groups, groups))
-    found = PackedAttention(sequences).attend(query, key, value, 0.3, window)
-    assert found.shape == (143, query_heads, channels) and found.dtype == dtype
-    # weights may be rounded to bfloat16 before they meet the values
-    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 4e-3}
-    for own, parts in sequences:
-        for token in range(own.start, own.stop):
-            seen = [slice(part.start, min(part.stop, token + 1)) if part == own else part for part in parts]
-            keys, values = (torch.cat([x[:, part] for part in seen], 1) for x in (key, value))
-            expected = attended(query[:, token], keys, values, 0.3, window)
-            torch.testing.assert_close(found[token].double(), expected, **tolerance)
 
 
 RULES = [(1.0, 0, 1.0, 0.0), (0.6, 40, 0.95, 0.0), (1.3, 0, 0.8, 0.0), (1.0, 0, 1.0, 0.05), (0.9, 300, 1.0, 0.01),

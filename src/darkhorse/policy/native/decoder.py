@@ -13,8 +13,8 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from darkhorse.policy.attention import attention_plan, plan_in_force
 from darkhorse.policy.native import layers
+from darkhorse.policy.native.attention import CacheAttention, PackedAttention
 from darkhorse.policy.native.library import library
-from darkhorse.policy.native.operations import CacheAttention, PackedAttention
 from darkhorse.policy.native.products import PackedWeight
 
 _TOKENS, _PLACES = 2, 5

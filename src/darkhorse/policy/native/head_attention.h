@@ -14,7 +14,6 @@ constexpr int SUMS = 64;  // channels whose sums stay in registers
 #else
 constexpr int SUMS = 32;
 #endif
-constexpr int64_t FILLED = 16;  // of which weights computed together are a multiple
 
 // Keys and values, `[.., D]` each, of a head.
 template <typename T> struct Memory {
@@ -59,14 +58,12 @@ template <int R>
 void weigh(float (&scores)[R][PLACES], int64_t places, float *highest, float *total, float *sums, int64_t D) {
     const int64_t filled = (places + FILLED - 1) / FILLED * FILLED;
     for (int r = 0; r < R; r++) {
-        float most = highest[r], sum = 0;
         std::fill(scores[r] + places, scores[r] + filled, -INFINITY);  // whole vectors
-#pragma omp simd reduction(max : most)
-        for (int64_t t = 0; t < filled; t++) most = std::max(most, scores[r][t]);
-#pragma omp simd reduction(+ : sum)
-        for (int64_t t = 0; t < filled; t++) sum += scores[r][t] = exp_of(scores[r][t] - most);
+        const float most = std::max(highest[r], highest_of(scores[r], filled));
+#pragma omp simd
+        for (int64_t t = 0; t < filled; t++) scores[r][t] = exp_of(scores[r][t] - most);
         float kept = exp_of(highest[r] - most);
-        total[r] = total[r] * kept + sum;
+        total[r] = total[r] * kept + sum_of(scores[r], filled);
         highest[r] = most;
         if (kept != 1.0f)
             for (int64_t d = 0; d < D; d++) sums[r * D + d] *= kept;

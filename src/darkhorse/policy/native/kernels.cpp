@@ -4,6 +4,7 @@
 // Numbers are rounded where the operations of Transformers' models round them, so that in bfloat16 the results are the
 // same; only sums may be added up in another order.
 
+#include "attention_gradients.h"
 #include "cache_attention.h"
 #include "decoder.h"
 #include "drawing.h"
@@ -89,3 +90,21 @@ extern "C" void read_layer(bf16 *hidden, const DecoderLayer *layer, const bf16 *
                            bf16 *keys, bf16 *values, const Piece *pieces, int64_t count) {
     layer_packed(hidden, *layer, cos, sin, T, keys, values, pieces, count);
 }
+extern "C" int64_t attention_differentiates(int64_t D) { return attends_by_tiles(D) && tiles_allowed(); }
+#if MATRIX_UNIT
+extern "C" void attend_packed_kept(bf16 *out, float *log_total, ATTENTION_INPUTS(bf16), const Piece *pieces,
+                                   int64_t count, int64_t K, int64_t Q, int64_t D, int64_t window, float scaling) {
+    auto attend = D == 64 ? attend_packed_tiles<64> : attend_packed_tiles<128>;
+    attend(out, log_total, {query, query_token, query_head}, {key, key_token, key_head},
+           {value, value_token, value_head}, pieces, count, K, Q, window, scaling);
+}
+extern "C" void attend_packed_backward(bf16 *grad_query, bf16 *grad_key, bf16 *grad_value, const bf16 *out,
+                                       const float *log_total, const bf16 *grad, int64_t grad_token, int64_t grad_head,
+                                       ATTENTION_INPUTS(bf16), const Piece *sequences, int64_t count, int64_t K,
+                                       int64_t Q, int64_t D, int64_t window, float scaling) {
+    auto backward = D == 64 ? packed_gradients<64> : packed_gradients<128>;
+    AttentionDone done{{query, query_token, query_head}, {key, key_token, key_head}, {value, value_token, value_head},
+                       {grad, grad_token, grad_head}, out, log_total, K, Q, window, scaling};
+    backward({grad_query, grad_key, grad_value}, done, sequences, count);
+}
+#endif

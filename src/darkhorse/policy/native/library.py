@@ -111,6 +111,11 @@ def _load(path: Path) -> ctypes.CDLL:
         for suffix in ("float32", "bfloat16"):
             function = getattr(loaded, f"{name}_{suffix}")
             function.argtypes, function.restype = types, None
+    loaded.attention_differentiates.argtypes, loaded.attention_differentiates.restype = [integer], integer
+    if loaded.attention_differentiates(64):
+        loaded.attend_packed_kept.argtypes, loaded.attend_packed_kept.restype = [integer] * 17 + [number], None
+        loaded.attend_packed_backward.argtypes = [integer] * 23 + [number]
+        loaded.attend_packed_backward.restype = None
     loaded.pack.argtypes, loaded.pack.restype = [integer] * 6, None
     loaded.multiply.argtypes, loaded.multiply.restype = [integer] * 8, None
     loaded.product_outputs.restype = loaded.product_channels.restype = integer

@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 namespace {
 
 struct bf16 {
@@ -50,6 +54,36 @@ template <typename T> inline float rounded(float x) { return widen(narrow<T>(x))
     float scale;
     std::memcpy(&scale, &power, 4);
     return exponent < LEAST ? 0.0f : p * scale;
+}
+
+constexpr int64_t FILLED = 16;  // of which numbers computed together are a multiple
+
+// The highest of numbers, and their sum; there is a multiple of FILLED of them. Compilers go through the last vector one by
+// one, which takes longer than all else where numbers are few.
+inline float highest_of(const float *numbers, int64_t count) {
+#ifdef __AVX512F__
+    __m512 most = _mm512_loadu_ps(numbers);
+    for (int64_t i = FILLED; i < count; i += FILLED) most = _mm512_max_ps(most, _mm512_loadu_ps(numbers + i));
+    return _mm512_reduce_max_ps(most);
+#else
+    float most = -INFINITY;
+#pragma omp simd reduction(max : most)
+    for (int64_t i = 0; i < count; i++) most = std::max(most, numbers[i]);
+    return most;
+#endif
+}
+
+inline float sum_of(const float *numbers, int64_t count) {
+#ifdef __AVX512F__
+    __m512 sum = _mm512_loadu_ps(numbers);
+    for (int64_t i = FILLED; i < count; i += FILLED) sum = _mm512_add_ps(sum, _mm512_loadu_ps(numbers + i));
+    return _mm512_reduce_add_ps(sum);
+#else
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) sum += numbers[i];
+    return sum;
+#endif
 }
 
 constexpr int64_t LINE = 64;  // bytes that come from memory together

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from darkhorse.policy.native.library import library
 
-_QUERIES = 64
-"""Queries of a sequence that one thread deals with at a time."""
 _NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 
 
@@ -26,7 +24,8 @@ def serves(*tensors: Tensor) -> bool:
 
 
 @functools.cache
-def _function(name: str, dtype: torch.dtype) -> Callable[..., None]:
+def compiled(name: str, dtype: torch.dtype) -> Callable[..., None]:
+    """An operation's function for numbers of a type."""
     function: Callable[..., None] = getattr(library(), f"{name}_{_NAMES[dtype]}")
     return function
 
@@ -45,7 +44,7 @@ def rms_norm(rows: Tensor, weight_C: Tensor, epsilon: float, plus_one: bool = Fa
     out = torch.empty(rows.shape, dtype=rows.dtype)
     count = rows.numel() // (inner * channels)
     pointers = out.data_ptr(), rows.data_ptr(), weight_C.data_ptr()
-    _function("rms_norm", rows.dtype)(*pointers, count, inner, *strides, channels, epsilon, plus_one)
+    compiled("rms_norm", rows.dtype)(*pointers, count, inner, *strides, channels, epsilon, plus_one)
     return out
 
 
@@ -57,7 +56,7 @@ def rms_norm_backward(
     grad_rows, grad_weight_C = torch.empty_like(rows), torch.empty(len(weight_C))
     pointers = [x.data_ptr() for x in (grad_rows, grad_weight_C, grad, rows, weight_C)]
     count = rows.numel() // len(weight_C)
-    _function("rms_norm_backward", rows.dtype)(*pointers, count, len(weight_C), epsilon, plus_one)
+    compiled("rms_norm_backward", rows.dtype)(*pointers, count, len(weight_C), epsilon, plus_one)
     return grad_rows, grad_weight_C
 
 
@@ -66,7 +65,7 @@ def gated(gate: Tensor, up: Tensor) -> Tensor:
     gate_TC, up_TC = as_rows(gate), as_rows(up)
     out = torch.empty(gate.shape, dtype=gate.dtype)
     pointers = out.data_ptr(), gate_TC.data_ptr(), up_TC.data_ptr()
-    _function("gated", gate.dtype)(*pointers, len(gate_TC), gate_TC.stride(0), up_TC.stride(0), gate_TC.shape[1])
+    compiled("gated", gate.dtype)(*pointers, len(gate_TC), gate_TC.stride(0), up_TC.stride(0), gate_TC.shape[1])
     return out
 
 
@@ -76,7 +75,7 @@ def gated_backward(grad: Tensor, gate: Tensor, up: Tensor) -> tuple[Tensor, Tens
     rows, channels = gate_TC.shape
     both, product = gate.new_empty(*gate.shape[:-1], 2 * channels), torch.empty_like(grad)
     pointers = [x.data_ptr() for x in (both, product, grad, gate_TC, up_TC)]
-    _function("gated_backward", gate.dtype)(*pointers, rows, gate_TC.stride(0), up_TC.stride(0), channels)
+    compiled("gated_backward", gate.dtype)(*pointers, rows, gate_TC.stride(0), up_TC.stride(0), channels)
     grad_gate, grad_up = both.split(channels, -1)
     return grad_gate, grad_up, product
 
@@ -98,100 +97,8 @@ def rotate(rows_HTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
     out_THD = torch.empty(tokens, heads, channels, dtype=rows_HTD.dtype)
     pointers = out_THD.data_ptr(), rows_HTD.data_ptr(), cos_TD.data_ptr(), sin_TD.data_ptr()
     strides = rows_HTD.stride(1), rows_HTD.stride(0)
-    _function("rotate", rows_HTD.dtype)(*pointers, tokens, heads, *strides, channels)
+    compiled("rotate", rows_HTD.dtype)(*pointers, tokens, heads, *strides, channels)
     return out_THD.transpose(0, 1)
-
-
-class CacheAttention:
-    """Attention of new tokens over a cache, their keys and values written into it first.
-
-    Args:
-        buffers: of spans of slots, the keys and the values, `[L, S, K, T, D]` each.
-        positions: of each span, where the first new token of its first slots stands.
-        width: new tokens of each slot.
-    """
-
-    def __init__(
-        self, buffers: Sequence[tuple[Tensor, Tensor]], positions: Sequence[Sequence[int]], width: int
-    ) -> None:
-        rows: list[list[int]] = []
-        for (keys_LSKTD, values_LSKTD), of_slots in zip(buffers, positions, strict=True):
-            layer, slot, head, _, _ = keys_LSKTD.stride()
-            step = slot * keys_LSKTD.itemsize
-            keys, values = keys_LSKTD.data_ptr(), values_LSKTD.data_ptr()
-            rows += [
-                [keys + number * step, values + number * step, layer, head, position]
-                for number, position in enumerate(of_slots)
-            ]
-        self._held = buffers
-        self._slots = torch.tensor(rows)
-        self._width = width
-
-    @property
-    def where(self) -> tuple[int, int, int]:
-        """Address of the slots' table, how many there are, and new tokens of each."""
-        return self._slots.data_ptr(), len(self._slots), self._width
-
-    def attend(
-        self, layer: int, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
-    ) -> Tensor:
-        """See `AttentionPlan.attend`."""
-        return _attend("attend", query_HTD, key_KTD, value_KTD, self.where, (layer, window or 0, scaling))
-
-
-class PackedAttention:
-    """Causal attention of sequences whose tokens lie one after another in a row.
-
-    Args:
-        sequences: of each, the row positions of its queries, and the parts of the row that are its keys: those that
-            come before all queries, if any, and the queries' own.
-        sink: of what a whole layer computes: its number in the model, keys and values, `[K, T, D]` each.
-    """
-
-    def __init__(
-        self,
-        sequences: Sequence[tuple[slice, Sequence[slice]]],
-        sink: Callable[[int, Tensor, Tensor], None] | None = None,
-    ) -> None:
-        self.sink = sink
-        pieces: list[list[int]] = []
-        for own, (*before, _) in sequences:
-            shared = before[0] if before else slice(0, 0)
-            pieces += [
-                [start, min(_QUERIES, own.stop - start), shared.start, shared.stop - shared.start, own.start]
-                for start in range(own.start, own.stop, _QUERIES)
-            ]
-        self._pieces = torch.tensor(pieces)
-
-    @property
-    def where(self) -> tuple[int, int]:
-        """Address of the table of pieces, and how many there are."""
-        return self._pieces.data_ptr(), len(self._pieces)
-
-    def attend(
-        self, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int | None
-    ) -> Tensor:
-        """`[T, H, D]`; see `AttentionPlan.attend`."""
-        return _attend("attend_packed", query_HTD, key_KTD, value_KTD, self.where, (window or 0, scaling))
-
-
-def _attend(
-    name: str,
-    query_HTD: Tensor,
-    key_KTD: Tensor,
-    value_KTD: Tensor,
-    where: Sequence[int],
-    how: Sequence[float],
-) -> Tensor:
-    """Call a function with a new output `[T, H, D]`, inputs, where they attend to, their sizes, and how they do."""
-    heads, tokens, channels = query_HTD.shape
-    groups = len(key_KTD)
-    out_THD = torch.empty(tokens, heads, channels, dtype=query_HTD.dtype)
-    inputs = [one if one.stride(2) == 1 else one.contiguous() for one in (query_HTD, key_KTD, value_KTD)]
-    rows = [number for one in inputs for number in (one.data_ptr(), one.stride(1), one.stride(0))]
-    sizes = groups, heads // groups, channels
-    _function(name, query_HTD.dtype)(out_THD.data_ptr(), *rows, *where, *sizes, *how)
-    return out_THD
 
 
 def softmax_parts(logits_TB: Tensor, targets_T: Tensor, heat_T1: Tensor) -> Tensor:
@@ -210,7 +117,7 @@ def softmax_parts(logits_TB: Tensor, targets_T: Tensor, heat_T1: Tensor) -> Tens
     parts_T4 = torch.empty(rows, 4)
     inputs = [logits_TB.contiguous(), targets_T.contiguous(), heat_T1.float().contiguous()]
     pointers = parts_T4.data_ptr(), *(x.data_ptr() for x in inputs)
-    _function("softmax_parts", logits_TB.dtype)(*pointers, rows, size)
+    compiled("softmax_parts", logits_TB.dtype)(*pointers, rows, size)
     return parts_T4
 
 
@@ -228,13 +135,13 @@ def softmax_gradients(
     rows, size = logits_TB.shape
     inputs = [targets_T.contiguous(), *(x.float().contiguous() for x in (heat_T1, log_total_T, grad_T))]
     pointers = logits_TB.data_ptr(), *(x.data_ptr() for x in inputs)
-    _function("softmax_gradients", logits_TB.dtype)(*pointers, rows, size)
+    compiled("softmax_gradients", logits_TB.dtype)(*pointers, rows, size)
 
 
 def add_into(total: Tensor, addend: Tensor) -> None:
     """Add to a sum in place. Where the sum is in float32 and the addend is not, PyTorch would copy the addend first."""
     if total.dtype == torch.float32 and total.is_contiguous() and addend.is_contiguous() and serves(addend):
-        _function("add_into", addend.dtype)(total.data_ptr(), addend.data_ptr(), total.numel())
+        compiled("add_into", addend.dtype)(total.data_ptr(), addend.data_ptr(), total.numel())
     else:
         total.add_(addend)
 
@@ -258,5 +165,5 @@ def draw(
     tokens_B, logprobs_B = torch.empty(rows, dtype=torch.int64), torch.empty(rows)
     pointers = tokens_B.data_ptr(), logprobs_B.data_ptr(), logits_BV.data_ptr()
     sizes = logits_BV.stride(0), rows, size
-    _function("draw", logits_BV.dtype)(*pointers, *sizes, uniforms_B.data_ptr(), temperature, top_k, top_p, min_p)
+    compiled("draw", logits_BV.dtype)(*pointers, *sizes, uniforms_B.data_ptr(), temperature, top_k, top_p, min_p)
     return tokens_B, logprobs_B

@@ -54,10 +54,10 @@ void attend_packed_rows(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const
 }
 
 #if MATRIX_UNIT
-// The same by the matrix unit.
+// The same by the matrix unit; and, where there is room for them, the logarithms of the sums of weights, `[tokens, K * Q]`.
 template <int WIDTH>
-void attend_packed_tiles(bf16 *out, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value, const Piece *pieces,
-                         int64_t count, int64_t K, int64_t Q, int64_t window, float scaling) {
+void attend_packed_tiles(bf16 *out, float *log_total, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value,
+                         const Piece *pieces, int64_t count, int64_t K, int64_t Q, int64_t window, float scaling) {
     constexpr TileShape WHOLE{SIDE, LINE};
 #pragma omp parallel if (count * K > 1)
     {
@@ -71,11 +71,12 @@ void attend_packed_tiles(bf16 *out, Rows<bf16> query, Rows<bf16> key, Rows<bf16>
             const int64_t head = item % K, before = piece.shared_count + piece.query - piece.own;
             const int64_t places = before + piece.count, all = piece.count * Q;
             tiles.clear(places);
-            auto value_at = [&](int64_t place) { return value.at(row_of(piece, std::min(place, places - 1)), head); };
-            for (int64_t place = 0; place < places; place++) {
-                tiles.put_key(place, key.at(row_of(piece, place), head));
-                if (place % 2 == 0) tiles.put_values(place, value_at(place), value_at(place + 1));
-            }
+            auto row_at = [&](int64_t place) { return row_of(piece, std::min(place, places - 1)); };  // the last for none
+            auto key_at = [&](int64_t place) { return key.at(row_at(place), head); };
+            auto value_at = [&](int64_t place) { return value.at(row_at(place), head); };
+            for (int64_t place = 0; place < places; place += SIDE) tiles.put_keys(place, key_at);
+            for (int64_t place = 0; place < places; place += 2)
+                tiles.put_values(place, value_at(place), value_at(place + 1));
             for (int64_t first = 0; first < all; first += SIDE) {
                 const int64_t now = std::min(SIDE, all - first);
                 for (int64_t r = 0; r < SIDE; r++) {
@@ -87,9 +88,9 @@ void attend_packed_tiles(bf16 *out, Rows<bf16> query, Rows<bf16> key, Rows<bf16>
                 }
                 attend_tile(gathered, *rows, now, tiles, scaling);
                 for (int64_t r = 0; r < now; r++) {
-                    int64_t token = piece.query + (first + r) / Q;
-                    std::memcpy(out + ((token * K + head) * Q + (first + r) % Q) * WIDTH, gathered + r * WIDTH,
-                                WIDTH * sizeof(bf16));
+                    int64_t token = piece.query + (first + r) / Q, place = (token * K + head) * Q + (first + r) % Q;
+                    std::memcpy(out + place * WIDTH, gathered + r * WIDTH, WIDTH * sizeof(bf16));
+                    if (log_total) log_total[place] = rows->highest[r] + std::log(rows->total[r]);
                 }
             }
         }
@@ -105,7 +106,7 @@ void attend_packed(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Piec
     if constexpr (std::is_same_v<T, bf16>)
         if (attends_by_tiles(D) && tiles_allowed()) {
             auto attend = D == 64 ? attend_packed_tiles<64> : attend_packed_tiles<128>;
-            return attend(out, query, key, value, pieces, count, K, Q, window, scaling);
+            return attend(out, nullptr, query, key, value, pieces, count, K, Q, window, scaling);
         }
 #endif
     attend_packed_rows(out, query, key, value, pieces, count, K, Q, D, window, scaling);

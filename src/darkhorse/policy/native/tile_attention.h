@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "head_attention.h"
+#include "square.h"
 #include "tiles.h"
 
 namespace {
@@ -25,13 +26,21 @@ template <int WIDTH> class PlacesAsTiles {
 
     // Makes room for so many places.
     void clear(int64_t places) {
-        size_t size = (places + PLACES - 1) / PLACES * PLACES * WIDTH;
-        keys.assign(size, bf16{0});
-        values.assign(size, bf16{0});
+        const int64_t there = places / PLACES * PLACES * WIDTH, size = (places + PLACES - 1) / PLACES * PLACES * WIDTH;
+        for (auto *all : {&keys, &values}) {
+            all->resize(size);
+            std::memset(all->data() + there, 0, (size - there) * sizeof(bf16));
+        }
     }
-    void put_key(int64_t place, const bf16 *key) {
-        bf16 *to = keys.data() + place / SIDE * SIDE * WIDTH + place % SIDE * 2;
-        for (int64_t pair = 0; pair < WIDTH / 2; pair++) std::memcpy(to + pair * STEP, key + 2 * pair, 4);
+    // Of the SIDE places from `place` on; `at` says where the key of each of them is.
+    template <typename At> void put_keys(int64_t place, At at) {
+        for (int64_t channel = 0; channel < WIDTH; channel += STEP) {
+            Square square;
+            for (int64_t r = 0; r < SIDE; r++) square.rows[r] = _mm512_loadu_si512(at(place + r) + channel);
+            square.turn();
+            for (int64_t pair = 0; pair < SIDE; pair++)
+                _mm512_storeu_si512(keys.data() + place * WIDTH + (channel / 2 + pair) * STEP, square.rows[pair]);
+        }
     }
     // Of an even place and of the one after it.
     void put_values(int64_t place, const bf16 *value, const bf16 *after) {
@@ -85,22 +94,18 @@ template <int WIDTH> void score_block(RowTile<WIDTH> &rows, const PlacesAsTiles<
 // Turns scores into weights relative to the highest so far, and what was gathered before into as many times the same.
 template <int WIDTH> void weigh_block(RowTile<WIDTH> &rows, int32_t from, float scaling) {
     for (int64_t r = 0; r < SIDE; r++) {
-        float *scores = rows.scores + r * PLACES, most = rows.highest[r], sum = 0;
-        const int32_t start = rows.seen[r].start - from, stop = rows.seen[r].stop - from;
-#pragma omp simd reduction(max : most)
-        for (int32_t t = 0; t < PLACES; t++) {
-            scores[t] = t >= start && t < stop ? scores[t] * scaling : -INFINITY;
-            most = std::max(most, scores[t]);
-        }
+        float *scores = rows.scores + r * PLACES;
+        const int32_t start = std::clamp(rows.seen[r].start - from, 0, int32_t(PLACES));
+        const int32_t stop = std::clamp(rows.seen[r].stop - from, start, int32_t(PLACES));
+        std::fill(scores, scores + start, -INFINITY);
+        std::fill(scores + stop, scores + PLACES, -INFINITY);
+        const float most = std::max(rows.highest[r], highest_of(scores, PLACES) * scaling);
         const float base = most == -INFINITY ? 0.0f : most;  // nothing seen yet
-#pragma omp simd reduction(+ : sum)
-        for (int32_t t = 0; t < PLACES; t++) {
-            float weight = exp_of(scores[t] - base);
-            sum += weight;
-            rows.weights[r * PLACES + t] = narrow<bf16>(weight);
-        }
+#pragma omp simd
+        for (int64_t t = 0; t < PLACES; t++) scores[t] = exp_of(scores[t] * scaling - base);
+        round_numbers(rows.weights + r * PLACES, scores, PLACES);
         const float kept = exp_of(rows.highest[r] - base);
-        rows.total[r] = rows.total[r] * kept + sum;
+        rows.total[r] = rows.total[r] * kept + sum_of(scores, PLACES);
         rows.highest[r] = most;
         if (kept != 1.0f)
             for (int64_t d = 0; d < WIDTH; d++) rows.sums[r * WIDTH + d] *= kept;
@@ -135,6 +140,7 @@ template <int WIDTH> void gather_block(RowTile<WIDTH> &rows, const PlacesAsTiles
 }
 
 // Of the rows whose queries and `seen` are there, over the places; the first `count` of them are written, `[.., WIDTH]`.
+// Their highest scores and sums of weights stay in `rows`.
 template <int WIDTH>
 void attend_tile(bf16 *out, RowTile<WIDTH> &rows, int64_t count, const PlacesAsTiles<WIDTH> &places, float scaling) {
     std::fill(rows.sums, rows.sums + SIDE * WIDTH, 0.0f);
