@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy import small_operations as operations
 from darkhorse.policy.native import layers
+from darkhorse.policy.native.transposing import weight_gradient
 
 _ELEMENTS = 128 * 1024
 """Elements of a row-wise layer computed at a time: its float32 steps then stay in the processor's caches."""
@@ -76,7 +77,7 @@ class _GatedProduct(torch.autograd.Function):
                 product = ctx.activation(leaves[0]) * leaves[1]
             grad_gate, grad_up = torch.autograd.grad(product, leaves, grad @ weight)
         grad_TC = grad.flatten(0, -2)
-        grad_weight = grad_TC.T @ product.detach().flatten(0, -2) if needed[3] else None
+        grad_weight = weight_gradient(grad_TC, product.detach().flatten(0, -2)) if needed[3] else None
         return None, grad_gate, grad_up, grad_weight, grad_TC.sum(0) if needed[4] else None
 
 

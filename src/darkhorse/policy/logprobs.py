@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from darkhorse.policy import fused
 from darkhorse.policy.native import operations
+from darkhorse.policy.native.transposing import weight_gradient
 from darkhorse.policy.packing import PackedPlan, hidden_states
 
 _CPU_TILE, _GPU_TILE = (4096, 4096), (2048, None)
@@ -55,7 +56,7 @@ class _TiledLogprobs(torch.autograd.Function):
                 _turn_to_gradients(logits, targets - first, *others)
                 of_hidden[number] = _plus(of_hidden[number], logits @ weight)
                 if grad_weight is not None:
-                    of_weight = _plus(of_weight, logits.T @ hidden)
+                    of_weight = _plus(of_weight, weight_gradient(logits, hidden))
             if grad_weight is not None and of_weight is not None:
                 grad_weight[first : first + outputs] = of_weight
         grad_hidden = torch.cat([grad.to(hidden_TC.dtype) for grad in of_hidden if grad is not None])

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from darkhorse.policy.native.transposing import weight_gradient
+
 _FAMILIES = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """What Transformers' models call the layers that read the same rows, by the module that holds them."""
 
@@ -80,7 +82,7 @@ class _Joined(torch.autograd.Function):
         of_views: list[Tensor | None] = [None] * (len(needed) - 4)
         grad_TO, rows_TC = grad.flatten(0, -2), rows.flatten(0, -2)
         if any(needed[4 : 4 + count]):
-            of_views[:count] = (grad_TO.T @ rows_TC).split(ctx.sizes)
+            of_views[:count] = weight_gradient(grad_TO, rows_TC).split(ctx.sizes)
         if any(needed[4 + count :]):
             of_views[count:] = grad_TO.sum(0).split(ctx.sizes)
         return grad_rows, None, None, None, *of_views

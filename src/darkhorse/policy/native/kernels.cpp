@@ -15,6 +15,7 @@
 #include "rotary.h"
 #include "softmax.h"
 #include "sum.h"
+#include "turning.h"
 
 #define ATTENTION_INPUTS(T)                                                                                            \
     const T *query, int64_t query_token, int64_t query_head, const T *key, int64_t key_token, int64_t key_head,        \
@@ -90,8 +91,12 @@ extern "C" void read_layer(bf16 *hidden, const DecoderLayer *layer, const bf16 *
                            bf16 *keys, bf16 *values, const Piece *pieces, int64_t count) {
     layer_packed(hidden, *layer, cos, sin, T, keys, values, pieces, count);
 }
+extern "C" int64_t matrix_unit() { return tiles_allowed(); }
 extern "C" int64_t attention_differentiates(int64_t D) { return attends_by_tiles(D) && tiles_allowed(); }
 #if MATRIX_UNIT
+extern "C" void transpose(bf16 *out, const bf16 *in, int64_t in_stride, int64_t T, int64_t C) {
+    turn_rows(out, in, in_stride, T, C);
+}
 extern "C" void attend_packed_kept(bf16 *out, float *log_total, ATTENTION_INPUTS(bf16), const Piece *pieces,
                                    int64_t count, int64_t K, int64_t Q, int64_t D, int64_t window, float scaling) {
     auto attend = D == 64 ? attend_packed_tiles<64> : attend_packed_tiles<128>;

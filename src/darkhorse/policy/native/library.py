@@ -112,7 +112,9 @@ def _load(path: Path) -> ctypes.CDLL:
             function = getattr(loaded, f"{name}_{suffix}")
             function.argtypes, function.restype = types, None
     loaded.attention_differentiates.argtypes, loaded.attention_differentiates.restype = [integer], integer
-    if loaded.attention_differentiates(64):
+    loaded.matrix_unit.restype = integer
+    if loaded.matrix_unit():
+        loaded.transpose.argtypes, loaded.transpose.restype = [integer] * 5, None
         loaded.attend_packed_kept.argtypes, loaded.attend_packed_kept.restype = [integer] * 17 + [number], None
         loaded.attend_packed_backward.argtypes = [integer] * 23 + [number]
         loaded.attend_packed_backward.restype = None
