@@ -8,7 +8,7 @@
 namespace {
 
 constexpr int64_t ROWS = 2 * SIDE;  // at a time: with two tiles of rows and two of outputs, each loaded is used twice
-constexpr int64_t PART = 4 * ROWS;  // rows that one thread deals with at a time
+constexpr int64_t PART = 8 * ROWS;  // rows that one thread deals with at a time, which its cache holds
 static_assert(OUTPUTS == 2 * SIDE && CHANNELS == STEP, "a block of the packed weight is two tiles wide");
 
 // Tiles 0 to 3 are sums, of the first rows and of those after them; 4 and 5 rows; 6 and 7 outputs.
@@ -90,8 +90,8 @@ inline void multiply_rows(bf16 *out, const bf16 *in, int64_t in_stride, const bf
         alignas(LINE) float sums[ROWS * OUTPUTS];
         shape_for_product(ROWS);
 #pragma omp for collapse(2)
-        for (int64_t block = 0; block < blocks; block++)
-            for (int64_t part = 0; part < parts; part++) {
+        for (int64_t part = 0; part < parts; part++)
+            for (int64_t block = 0; block < blocks; block++) {
                 int64_t first = block * OUTPUTS, end = std::min(rows, (part + 1) * PART);
                 const bf16 *weight = packed + block * size;
                 // Each pass over the weight fetches its share of the next one.
