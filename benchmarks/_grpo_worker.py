@@ -56,6 +56,7 @@ def darkhorse(job: Job, desk: Desk) -> None:
         dynamic_sampling=False,
         truncation="keep",
         reward="random",
+        lanes=2,  # as the quickstart
     )
     policy = load_policy(ModelConfig(name=job["folder"]))
     place = Workplace(LocalEngine(policy, 256, lanes=2), policy.renderer, Context(), {}, AgentConfig())
