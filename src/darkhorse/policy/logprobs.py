@@ -92,12 +92,16 @@ def _blocks(size: int, weight_VC: Tensor) -> Iterator[tuple[int, Tensor]]:
     return zip(range(0, len(weight_VC), size), weight_VC.split(size), strict=True)
 
 
+def _by_rows(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """As many rows of the tensors at a time as PyTorch's own operations work on."""
+    return _split(_CPU_ROWS if tensors[0].device.type == "cpu" else len(tensors[0]), *tensors)
+
+
 def _softmax_parts(logits_TB: Tensor, targets_T: Tensor, heat_T1: Tensor) -> Tensor:
     """What a block of logits adds to its rows' softmax; see `native.operations.softmax_parts`."""
     if operations.serves(logits_TB):
         return operations.softmax_parts(logits_TB, targets_T, heat_T1)
-    at_once = _CPU_ROWS if logits_TB.device.type == "cpu" else len(logits_TB)
-    rows = _split(at_once, logits_TB, targets_T, heat_T1)
+    rows = _by_rows(logits_TB, targets_T, heat_T1)
     return torch.cat([fused.compute(_parts_of_rows, *of_rows) for of_rows in rows])
 
 
@@ -131,8 +135,7 @@ def _turn_to_gradients(
     if operations.serves(logits_TB):
         operations.softmax_gradients(logits_TB, targets_T, heat_T1, log_total_T, grad_T)
         return
-    at_once = _CPU_ROWS if logits_TB.device.type == "cpu" else len(logits_TB)
-    for rows in _split(at_once, logits_TB, targets_T, heat_T1, log_total_T, grad_T):
+    for rows in _by_rows(logits_TB, targets_T, heat_T1, log_total_T, grad_T):
         rows[0].copy_(fused.compute(_gradients_of_rows, *rows))
 
 

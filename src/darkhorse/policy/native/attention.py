@@ -111,14 +111,9 @@ class PackedAttention:
         self, query_HTD: Tensor, key_KTD: Tensor, value_KTD: Tensor, scaling: float, window: int
     ) -> tuple[Tensor, Tensor]:
         """As `attend`; and the logarithms of the sums of all weights of a query, `[T, H]`. A window of 0 is none."""
-        heads, tokens, channels = query_HTD.shape
-        out_THD = torch.empty(tokens, heads, channels, dtype=query_HTD.dtype)
-        log_total_TH = torch.empty(tokens, heads)
-        inputs = [_by_channel(x) for x in (query_HTD, key_KTD, value_KTD)]
-        sizes = len(key_KTD), heads // len(key_KTD), channels
-        pointers = out_THD.data_ptr(), log_total_TH.data_ptr()
-        _library().attend_packed_kept(*pointers, *_strided(inputs), *self.where, *sizes, window, scaling)
-        return out_THD, log_total_TH
+        log_total_TH = torch.empty(query_HTD.shape[1], query_HTD.shape[0])
+        inputs, how = (query_HTD, key_KTD, value_KTD), (window, scaling)
+        return _attend("attend_packed_kept", *inputs, self.where, how, log_total_TH), log_total_TH
 
     def gradients(
         self,
@@ -135,7 +130,8 @@ class PackedAttention:
         pointers = [x.data_ptr() for x in (*into, *kept)]
         rows = [_by_channel(x) for x in (grad_THD.transpose(0, 1), *inputs)]
         sizes = len(key_KTD), heads // len(key_KTD), channels
-        _library().attend_packed_backward(*pointers, *_strided(rows), *_table(self._whole), *sizes, window, scaling)
+        backward = operations.compiled("attend_packed_backward", query_HTD.dtype)
+        backward(*pointers, *_strided(rows), *_table(self._whole), *sizes, window, scaling)
         grad_query, grad_key, grad_value = (x.transpose(0, 1) for x in into)
         return grad_query, grad_key, grad_value
 
@@ -170,10 +166,6 @@ class _Flowing(torch.autograd.Function):
 _flowing: Callable[[PackedAttention, Tensor, Tensor, Tensor, float, int], Tensor] = _Flowing.apply
 
 
-def _library() -> Any:
-    return library()
-
-
 def _table(pieces: Tensor) -> tuple[int, int]:
     return pieces.data_ptr(), len(pieces)
 
@@ -185,13 +177,17 @@ def _attend(
     value_KTD: Tensor,
     where: Sequence[int],
     how: Sequence[float],
+    *more: Tensor,
 ) -> Tensor:
-    """Call a function with a new output `[T, H, D]`, inputs, where they attend to, their sizes, and how they do."""
+    """Call a function with a new output `[T, H, D]`, more outputs, inputs, where they attend to, their sizes, and how
+    they do; returns the first output.
+    """
     heads, tokens, channels = query_HTD.shape
     out_THD = torch.empty(tokens, heads, channels, dtype=query_HTD.dtype)
     inputs = [_by_channel(x) for x in (query_HTD, key_KTD, value_KTD)]
     sizes = len(key_KTD), heads // len(key_KTD), channels
-    operations.compiled(name, query_HTD.dtype)(out_THD.data_ptr(), *_strided(inputs), *where, *sizes, *how)
+    pointers = [x.data_ptr() for x in (out_THD, *more)]
+    operations.compiled(name, query_HTD.dtype)(*pointers, *_strided(inputs), *where, *sizes, *how)
     return out_THD
 
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "packed_attention.h"
+#include "turning.h"
 
 namespace {
 
@@ -19,35 +20,26 @@ template <int WIDTH> struct PlaceGradients {
     std::vector<bf16> keys, values, turned;
     std::vector<float> of_keys, of_values;
 
+    // Makes room for so many places; those that only fill the last PLACES are 0.
     void clear(int64_t places) {
         size = (places + PLACES - 1) / PLACES * PLACES;
-        for (auto *rows : {&keys, &values, &turned}) {
+        for (auto *rows : {&keys, &values}) {
             rows->resize(size * WIDTH);
-            std::memset(rows->data(), 0, size * WIDTH * sizeof(bf16));
+            std::fill(rows->begin() + places * WIDTH, rows->end(), bf16{0});
         }
-        for (auto *sums : {&of_keys, &of_values}) {
-            sums->resize(size * WIDTH);
-            std::memset(sums->data(), 0, size * WIDTH * sizeof(float));
-        }
+        turned.resize(size * WIDTH);
+        of_keys.assign(size * WIDTH, 0.0f);
+        of_values.assign(size * WIDTH, 0.0f);
     }
     void put(int64_t place, const bf16 *key, const bf16 *value) {
         std::memcpy(keys.data() + place * WIDTH, key, WIDTH * sizeof(bf16));
         std::memcpy(values.data() + place * WIDTH, value, WIDTH * sizeof(bf16));
     }
     void turn_keys() {
-        for (int64_t place = 0; place < size; place += SIDE)
-            for (int64_t channel = 0; channel < WIDTH; channel += STEP) {
-                Square square;
-                for (int64_t r = 0; r < SIDE; r++)
-                    square.rows[r] = _mm512_loadu_si512(keys.data() + (place + r) * WIDTH + channel);
-                square.turn();
-                for (int64_t pair = 0; pair < SIDE; pair++) {
-                    auto to = (__m256i *)(turned.data() + (channel + 2 * pair) * size + place);
-                    auto after = (__m256i *)(turned.data() + (channel + 2 * pair + 1) * size + place);
-                    _mm256_storeu_si256(to, evens_of(square.rows[pair]));
-                    _mm256_storeu_si256(after, odds_of(square.rows[pair]));
-                }
-            }
+        for (int64_t place = 0; place < size; place += STEP)
+            for (int64_t channel = 0; channel < WIDTH; channel += STEP)
+                turn_step(turned.data() + channel * size + place, size, keys.data() + place * WIDTH + channel, WIDTH,
+                          STEP, STEP);
     }
 };
 
@@ -110,32 +102,10 @@ template <int WIDTH> void weigh_columns(ColumnTile<WIDTH> &columns, int32_t from
     }
 }
 
-// Adds to the sums of PLACES places the columns' rows, each as many times as a factor says, four tiles of channels at a
-// time.
+// Adds to the sums of PLACES places the columns' rows, each as many times as a factor says.
 template <int WIDTH> void add_to_places(float *sums, const bf16 *factors, const PlacesAsTiles<WIDTH> &rows) {
-    constexpr int64_t STRIDE = WIDTH * sizeof(float);
-    for (int64_t place = 0; place < PLACES; place += SIDE) {
-        _tile_loadd(4, factors + place * COLUMNS, COLUMNS * sizeof(bf16));
-        for (int64_t part = 0; part < WIDTH / SIDE; part += 4) {
-            float *at = sums + place * WIDTH + part * SIDE;
-            _tile_loadd(0, at, STRIDE);
-            _tile_loadd(5, rows.value_tile(0, part), LINE);
-            _tile_dpbf16ps(0, 4, 5);
-            _tile_loadd(1, at + SIDE, STRIDE);
-            _tile_loadd(6, rows.value_tile(0, part + 1), LINE);
-            _tile_dpbf16ps(1, 4, 6);
-            _tile_loadd(2, at + 2 * SIDE, STRIDE);
-            _tile_loadd(7, rows.value_tile(0, part + 2), LINE);
-            _tile_dpbf16ps(2, 4, 7);
-            _tile_loadd(3, at + 3 * SIDE, STRIDE);
-            _tile_loadd(5, rows.value_tile(0, part + 3), LINE);
-            _tile_dpbf16ps(3, 4, 5);
-            _tile_stored(0, at, STRIDE);
-            _tile_stored(1, at + SIDE, STRIDE);
-            _tile_stored(2, at + 2 * SIDE, STRIDE);
-            _tile_stored(3, at + 3 * SIDE, STRIDE);
-        }
-    }
+    for (int64_t place = 0; place < PLACES; place += SIDE)
+        add_products<WIDTH, COLUMNS>(sums + place * WIDTH, factors + place * COLUMNS, rows, 0);
 }
 
 // Adds what flows into the queries, `[WIDTH, COLUMNS]`, from PLACES scores.
@@ -192,6 +162,11 @@ struct AttentionDone {
     const float *log_total;
     int64_t K, Q, window;
     float scaling;
+
+    // Where a query row of a sequence's head stands in what goes by token and head.
+    int64_t place(const Piece &sequence, int64_t head, int64_t row) const {
+        return ((sequence.query + row / Q) * K + head) * Q + row % Q;
+    }
 };
 
 // What flows back, `[tokens, heads, WIDTH]` each.
@@ -218,8 +193,7 @@ void fill_columns(ColumnTile<WIDTH> &columns, const AttentionDone &done, const P
         columns.grad.put_values(c, grad_at(c), grad_at(c + 1));
     }
     for (int64_t c = 0; c < COLUMNS; c++) {
-        const int64_t row = first + std::min(c, now - 1), token = sequence.query + row / done.Q;
-        const int64_t place = (token * done.K + head) * done.Q + row % done.Q;
+        const int64_t row = first + std::min(c, now - 1), place = done.place(sequence, head, row);
         const bf16 *grad = grad_at(c), *out = done.out + place * WIDTH;
         float inner = 0;
 #pragma omp simd reduction(+ : inner)
@@ -254,8 +228,7 @@ void sequence_gradients(const AttentionGradients &into, float *shared, const Att
                     square.rows[d] = _mm512_load_si512(columns.of_query + (channel + d) * COLUMNS + c);
                 square.turn();
                 for (int64_t i = 0; i < std::min(SIDE, now - c); i++) {
-                    int64_t row = first + c + i, token = sequence.query + row / done.Q;
-                    bf16 *to = into.query + ((token * done.K + head) * done.Q + row % done.Q) * WIDTH + channel;
+                    bf16 *to = into.query + done.place(sequence, head, first + c + i) * WIDTH + channel;
                     _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(_mm512_castsi512_ps(square.rows[i])));
                 }
             }
@@ -278,10 +251,9 @@ void packed_gradients(const AttentionGradients &into, const AttentionDone &done,
     std::vector<int64_t> offsets(count + 1);
     for (int64_t s = 0; s < count; s++) offsets[s + 1] = offsets[s] + sequences[s].shared_count * 2 * WIDTH;
     std::unique_ptr<float[]> shared(new float[offsets[count] * K]);
-    constexpr TileShape WHOLE{SIDE, LINE};
 #pragma omp parallel
     {
-        shape_tiles({WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE});
+        shape_whole_tiles();
         PlaceGradients<WIDTH> places;
         auto columns = std::make_unique<ColumnTile<WIDTH>>();
         columns->by_places.clear(PLACES);

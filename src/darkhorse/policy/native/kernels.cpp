@@ -94,19 +94,21 @@ extern "C" void read_layer(bf16 *hidden, const DecoderLayer *layer, const bf16 *
 extern "C" int64_t matrix_unit() { return tiles_allowed(); }
 extern "C" int64_t attention_differentiates(int64_t D) { return attends_by_tiles(D) && tiles_allowed(); }
 #if MATRIX_UNIT
-extern "C" void transpose(bf16 *out, const bf16 *in, int64_t in_stride, int64_t T, int64_t C) {
+extern "C" void transpose_bfloat16(bf16 *out, const bf16 *in, int64_t in_stride, int64_t T, int64_t C) {
     turn_rows(out, in, in_stride, T, C);
 }
-extern "C" void attend_packed_kept(bf16 *out, float *log_total, ATTENTION_INPUTS(bf16), const Piece *pieces,
-                                   int64_t count, int64_t K, int64_t Q, int64_t D, int64_t window, float scaling) {
+extern "C" void attend_packed_kept_bfloat16(bf16 *out, float *log_total, ATTENTION_INPUTS(bf16), const Piece *pieces,
+                                            int64_t count, int64_t K, int64_t Q, int64_t D, int64_t window,
+                                            float scaling) {
     auto attend = D == 64 ? attend_packed_tiles<64> : attend_packed_tiles<128>;
     attend(out, log_total, {query, query_token, query_head}, {key, key_token, key_head},
            {value, value_token, value_head}, pieces, count, K, Q, window, scaling);
 }
-extern "C" void attend_packed_backward(bf16 *grad_query, bf16 *grad_key, bf16 *grad_value, const bf16 *out,
-                                       const float *log_total, const bf16 *grad, int64_t grad_token, int64_t grad_head,
-                                       ATTENTION_INPUTS(bf16), const Piece *sequences, int64_t count, int64_t K,
-                                       int64_t Q, int64_t D, int64_t window, float scaling) {
+extern "C" void attend_packed_backward_bfloat16(bf16 *grad_query, bf16 *grad_key, bf16 *grad_value, const bf16 *out,
+                                                const float *log_total, const bf16 *grad, int64_t grad_token,
+                                                int64_t grad_head, ATTENTION_INPUTS(bf16), const Piece *sequences,
+                                                int64_t count, int64_t K, int64_t Q, int64_t D, int64_t window,
+                                                float scaling) {
     auto backward = D == 64 ? packed_gradients<64> : packed_gradients<128>;
     AttentionDone done{{query, query_token, query_head}, {key, key_token, key_head}, {value, value_token, value_head},
                        {grad, grad_token, grad_head}, out, log_total, K, Q, window, scaling};

@@ -107,17 +107,16 @@ def _load(path: Path) -> ctypes.CDLL:
         "add_into": [integer] * 3,
         "draw": [integer] * 7 + [number, integer, number, number],
     }
-    for name, types in arguments.items():
-        for suffix in ("float32", "bfloat16"):
-            function = getattr(loaded, f"{name}_{suffix}")
-            function.argtypes, function.restype = types, None
-    loaded.attention_differentiates.argtypes, loaded.attention_differentiates.restype = [integer], integer
+    functions = {f"{name}_{suffix}": types for name, types in arguments.items() for suffix in ("float32", "bfloat16")}
     loaded.matrix_unit.restype = integer
     if loaded.matrix_unit():
-        loaded.transpose.argtypes, loaded.transpose.restype = [integer] * 5, None
-        loaded.attend_packed_kept.argtypes, loaded.attend_packed_kept.restype = [integer] * 17 + [number], None
-        loaded.attend_packed_backward.argtypes = [integer] * 23 + [number]
-        loaded.attend_packed_backward.restype = None
+        functions["transpose_bfloat16"] = [integer] * 5
+        functions["attend_packed_kept_bfloat16"] = [integer] * 17 + [number]
+        functions["attend_packed_backward_bfloat16"] = [integer] * 23 + [number]
+    for name, types in functions.items():
+        function = getattr(loaded, name)
+        function.argtypes, function.restype = types, None
+    loaded.attention_differentiates.argtypes, loaded.attention_differentiates.restype = [integer], integer
     loaded.pack.argtypes, loaded.pack.restype = [integer] * 6, None
     loaded.multiply.argtypes, loaded.multiply.restype = [integer] * 8, None
     loaded.product_outputs.restype = loaded.product_channels.restype = integer

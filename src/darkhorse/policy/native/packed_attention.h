@@ -58,10 +58,9 @@ void attend_packed_rows(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const
 template <int WIDTH>
 void attend_packed_tiles(bf16 *out, float *log_total, Rows<bf16> query, Rows<bf16> key, Rows<bf16> value,
                          const Piece *pieces, int64_t count, int64_t K, int64_t Q, int64_t window, float scaling) {
-    constexpr TileShape WHOLE{SIDE, LINE};
 #pragma omp parallel if (count * K > 1)
     {
-        shape_tiles({WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE});
+        shape_whole_tiles();
         PlacesAsTiles<WIDTH> tiles;
         auto rows = std::make_unique<RowTile<WIDTH>>();
         bf16 gathered[SIDE * WIDTH];

@@ -13,7 +13,6 @@ struct SoftmaxParts {
 
 // A row's target, counted from the block's first output, and what divides its logits.
 template <typename T> SoftmaxParts softmax_row(const T *logits, int64_t size, int64_t target, float heat) {
-    SoftmaxParts parts{-INFINITY, 0, 0, target >= 0 && target < size ? widen(logits[target]) / heat : 0};
     float most = -INFINITY, total = 0, weighted = 0;
 #pragma omp simd reduction(max : most)
     for (int64_t i = 0; i < size; i++) most = std::max(most, widen(logits[i]));
@@ -24,8 +23,7 @@ template <typename T> SoftmaxParts softmax_row(const T *logits, int64_t size, in
         total += weight;
         weighted = __builtin_fmaf(weight, below, weighted);
     }
-    parts.highest = most, parts.total = total, parts.weighted = weighted;
-    return parts;
+    return {most, total, weighted, target >= 0 && target < size ? widen(logits[target]) / heat : 0.0f};
 }
 
 template <typename T>

@@ -112,17 +112,18 @@ template <int WIDTH> void weigh_block(RowTile<WIDTH> &rows, int32_t from, float 
     }
 }
 
-// Adds the weighted values of PLACES places to the sums, four tiles of channels at a time.
-template <int WIDTH> void gather_block(RowTile<WIDTH> &rows, const PlacesAsTiles<WIDTH> &places, int64_t from) {
+// Adds to SIDE sums, `[SIDE, WIDTH]`, the values of COUNT places from `from` on, as many times as the factors, `[SIDE,
+// COUNT]`, say; four tiles of channels at a time.
+template <int WIDTH, int64_t COUNT>
+void add_products(float *sums, const bf16 *factors, const PlacesAsTiles<WIDTH> &places, int64_t from) {
     constexpr int64_t STRIDE = WIDTH * sizeof(float);
-    for (int64_t part = 0; part < WIDTH / SIDE; part += 4) {
-        float *sums = rows.sums + part * SIDE;
+    for (int64_t part = 0; part < WIDTH / SIDE; part += 4, sums += 4 * SIDE) {
         _tile_loadd(0, sums, STRIDE);
         _tile_loadd(1, sums + SIDE, STRIDE);
         _tile_loadd(2, sums + 2 * SIDE, STRIDE);
         _tile_loadd(3, sums + 3 * SIDE, STRIDE);
-        for (int64_t step = 0; step < PLACES; step += STEP) {
-            _tile_loadd(4, rows.weights + step, PLACES * sizeof(bf16));
+        for (int64_t step = 0; step < COUNT; step += STEP) {
+            _tile_loadd(4, factors + step, COUNT * sizeof(bf16));
             _tile_loadd(5, places.value_tile(from + step, part), LINE);
             _tile_dpbf16ps(0, 4, 5);
             _tile_loadd(6, places.value_tile(from + step, part + 1), LINE);
@@ -153,7 +154,7 @@ void attend_tile(bf16 *out, RowTile<WIDTH> &rows, int64_t count, const PlacesAsT
         score_block(rows, places, from);
         weigh_block(rows, int32_t(from), scaling);
         settle(rows.weights);
-        gather_block(rows, places, from);
+        add_products<WIDTH, PLACES>(rows.sums, rows.weights, places, from);
     }
     for (int64_t r = 0; r < count; r++) {
         float share = 1.0f / rows.total[r];

@@ -47,6 +47,12 @@ inline void shape_tiles(std::initializer_list<TileShape> shapes) {
     settle(&all);
     _tile_loadconfig(&all);
 }
+
+// All of them as large as they get.
+inline void shape_whole_tiles() {
+    constexpr TileShape WHOLE{SIDE, STEP * int64_t(sizeof(bf16))};
+    shape_tiles({WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE});
+}
 #else
 inline bool tiles_allowed() { return false; }
 #endif

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from darkhorse.policy.native import operations
 from darkhorse.policy.native.library import library
 
 _OBLONG = 1.5
@@ -32,8 +32,8 @@ def weight_gradient(grad_TO: Tensor, rows_TC: Tensor) -> Tensor:
 def transposed(rows_TC: Tensor) -> Tensor:
     """`[C, T]`, contiguous; of bfloat16 rows on a processor with a matrix unit."""
     out_CT = torch.empty(rows_TC.shape[::-1], dtype=rows_TC.dtype)
-    compiled: Any = library()
-    compiled.transpose(out_CT.data_ptr(), rows_TC.data_ptr(), rows_TC.stride(0), *rows_TC.shape)
+    transpose = operations.compiled("transpose", rows_TC.dtype)
+    transpose(out_CT.data_ptr(), rows_TC.data_ptr(), rows_TC.stride(0), *rows_TC.shape)
     return out_CT
 
 
