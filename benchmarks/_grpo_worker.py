@@ -4,7 +4,8 @@
 
 The job names the checkpoint (`folder`), one list of messages for each prompt (`prompts`), `prompts_per_step`,
 `num_generations`, `max_completion_length`, how many steps will be asked for (`steps`), whether there is no GPU (`cpu`),
-and how many completions TRL takes at once in its update (`micro_batch`). A reward is the flip of a
+how many completions TRL takes at once in its update (`micro_batch`), and we how many tokens
+(`micro_batch_tokens`). A reward is the flip of a
 coin, so that no time goes into judging and nearly every group has a gradient. An answer gives the step's seconds and
 completion tokens, and the largest resident memory of the process so far, in bytes.
 """
@@ -32,7 +33,7 @@ def report(seconds: float, tokens: int) -> dict[str, Any]:
 
 
 def darkhorse(job: Job, desk: Desk) -> None:
-    """Our trainer, with the quickstart's engine and float32 master weights."""
+    """Our trainer, with the quickstart's engine; weights are trained in float32, moments are bfloat16 as TRL's."""
     import darkhorse.verify.builtin  # noqa: F401  registers the verifiers
     from darkhorse.agent.collect import Workplace
     from darkhorse.config.model import ModelConfig
@@ -57,6 +58,8 @@ def darkhorse(job: Job, desk: Desk) -> None:
         truncation="keep",
         reward="random",
         lanes=2,  # as the quickstart
+        micro_batch_tokens=job["micro_batch_tokens"],
+        moments_dtype="bfloat16",
     )
     policy = load_policy(ModelConfig(name=job["folder"]))
     place = Workplace(LocalEngine(policy, 256, lanes=2), policy.renderer, Context(), {}, AgentConfig())

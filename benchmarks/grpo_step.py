@@ -40,6 +40,7 @@ class Shape:
     Attributes:
         name: `small` or `large`.
         prompts, generations, max_tokens: of a step.
+        pass_tokens: most tokens of one of our passes, of which two run beside each other.
         answers: of every trainer, one for each step.
     """
 
@@ -47,6 +48,7 @@ class Shape:
     prompts: int
     generations: int
     max_tokens: int
+    pass_tokens: int
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def rates(self, system: str) -> list[float]:
@@ -63,7 +65,7 @@ class Shape:
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
-SHAPES = {"small": Shape("small", 8, 8, 64), "large": Shape("large", 8, 16, 128)}
+SHAPES = {"small": Shape("small", 8, 8, 64, 2048), "large": Shape("large", 8, 16, 128, 1024)}
 
 
 def cold_start() -> Path:
@@ -99,6 +101,7 @@ def measure(shape: Shape, systems: list[str], folder: Path, steps: int, micro_ba
         "num_generations": shape.generations,
         "max_completion_length": shape.max_tokens,
         "micro_batch": micro_batch,
+        "micro_batch_tokens": shape.pass_tokens,
         "steps": steps + 1,
         "cpu": not torch.cuda.is_available(),
     }

@@ -159,3 +159,15 @@ def test_a_folder_that_is_no_decoder_is_an_error(tmp_path: Path, text: str) -> N
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UserError, match=r"config\.json does not describe a decoder"):
         shape_of(str(tmp_path))
+
+
+def test_moments_in_bfloat16_take_half() -> None:
+    plan = recipe()
+    first, *others = plan.stage.values()
+    for stage in others:
+        stage.moments_dtype = "bfloat16"
+    some = estimate(plan).memory
+    first.moments_dtype = "bfloat16"
+    every = estimate(plan).memory
+    assert some is not None and every is not None
+    assert some.moments == 8 * 134_515_008 == 2 * every.moments, "the largest stage counts"

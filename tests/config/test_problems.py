@@ -126,3 +126,9 @@ def test_a_folder_and_a_binary_file_are_no_recipes(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "binary.toml"):
         with pytest.raises(UserError, match="Cannot read the recipe"):
             load_recipe(path)
+
+
+def test_moments_in_bfloat16_must_change_faster_than_they_round(tmp_path: Path) -> None:
+    error = problem(tmp_path, "--stage.reason.moments_dtype", "bfloat16", "--stage.reason.betas", "[0.9, 0.999]")
+    said = f"{error.message} {error.remedy}"
+    assert all(part in said for part in ("stage.reason", "betas is [0.9, 0.999]", "0.99 at most", "'float32'")), said

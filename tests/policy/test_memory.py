@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from darkhorse.policy.memory import mapped_zeros
+from darkhorse.policy.memory import mapped_zeros, zeros_beside
 
 _MEASURED = """
     import psutil, torch
@@ -113,3 +113,38 @@ _SET_APART = """
 
 def test_what_is_set_apart_is_collected_at_the_next_call() -> None:
     subprocess.run([sys.executable, "-c", textwrap.dedent(_SET_APART)], check=True)
+
+
+def test_zeros_beside_tensors_are_apart_from_one_another() -> None:
+    tensors = [torch.ones(2, 3), torch.ones(4), torch.ones(5)]
+    zeros = zeros_beside(tensors, [torch.float32, torch.int16, torch.float32])
+    assert [(len(each), each.dtype) for each in zeros] == [(6, torch.float32), (4, torch.int16), (5, torch.float32)]
+    for number, each in enumerate(zeros):
+        assert not each.any()
+        each += number + 1
+    assert [int(each.sum()) for each in zeros] == [6, 8, 15]
+    assert zeros_beside([], []) == []
+
+
+_GIVEN_BACK = """
+    import psutil, torch
+    from darkhorse.policy.memory import give_back, keep_freed_memory
+
+    def resident() -> int:
+        return psutil.Process().memory_info().rss >> 20
+
+    keep_freed_memory()
+    before = resident()
+    blocks = [torch.full((16 << 20,), float(number)) for number in range(40)]  # 64 MiB each
+    del blocks[1::2]
+    give_back()
+    print(resident() - before)
+    assert all(block.unique().item() == 2 * number for number, block in enumerate(blocks))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator only")
+def test_what_lies_between_blocks_in_use_is_given_back() -> None:
+    code = [sys.executable, "-c", textwrap.dedent(_GIVEN_BACK)]
+    left = int(subprocess.run(code, capture_output=True, text=True, check=True).stdout)
+    assert 1200 < left < 1450  # half of 2,560

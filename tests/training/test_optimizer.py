@@ -150,3 +150,33 @@ def test_the_schedule():
     assert [learning_rate(flat, step) for step in (1, 2, 3)] == [1.0] * 3
     only_warm_up = SFTStage(steps=3, learning_rate=1.0, warmup_steps=5, decay="linear")
     assert [learning_rate(only_warm_up, step) for step in (1, 2, 3)] == pytest.approx([1 / 6, 2 / 6, 3 / 6])
+
+
+def test_moments_in_bfloat16_take_half_and_change_little():
+    ends = []
+    for dtype in ("float32", "bfloat16"):
+        model = tiny.model(dtype=torch.bfloat16)
+        optimizer = MasterOptimizer(model, SETTINGS.model_copy(update={"moments_dtype": dtype}))
+        start = optimizer.state_dict()
+        for step in range(1, 7):
+            passes(model, step)
+            optimizer.step(step)
+        ends.append(optimizer.state_dict())
+    full, half = ends
+    for name, weights in full.items():
+        if name.startswith("exp_avg"):
+            assert (weights.dtype, half[name].dtype) == (torch.float32, torch.bfloat16)
+        elif name != "step":
+            moved, apart = (weights - start[name]).norm(), (weights - half[name]).norm()
+            assert 0 < apart < 0.15 * moved, name
+
+
+def test_a_run_goes_on_with_moments_of_another_type():
+    model, settings = tiny.model(dtype=torch.bfloat16), SETTINGS.model_copy(update={"moments_dtype": "bfloat16"})
+    before = MasterOptimizer(model, SETTINGS)
+    passes(model, 1)
+    before.step(1)
+    after = MasterOptimizer(tiny.model(dtype=torch.bfloat16, seed=5), settings)
+    after.load_state_dict(before.state_dict())
+    for name, tensor in after.state_dict().items():
+        assert torch.equal(tensor, before.state_dict()[name].to(tensor.dtype)), name

@@ -54,15 +54,16 @@ class MemoryEstimate:
     """Bytes of the whole run, over all devices together.
 
     Weights and gradients are bfloat16, master weights and the two Adam moments float32: 16 bytes per parameter
-    (Rajbhandari et al. 2020, "ZeRO", section 3.1); all but the weights count trained parameters only. Activations
-    follow Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", section 4.1: 34
-    bytes per token, layer and hidden unit, without the attention matrix, which memory-efficient attention never stores.
+    (Rajbhandari et al. 2020, "ZeRO", section 3.1), or 12 where every stage keeps its moments in bfloat16; all but the
+    weights count trained parameters only. Activations follow Korthikanti et al. 2022, "Reducing Activation
+    Recomputation in Large Transformer Models", section 4.1: 34 bytes per token, layer and hidden unit, without the
+    attention matrix, which memory-efficient attention never stores.
 
     Attributes:
         weights: the model, bfloat16.
         gradients: bfloat16.
         master_weights: float32.
-        moments: both Adam moments, float32.
+        moments: both Adam moments.
         kv_cache: keys and values of every sequence decoded at once, at full length, bfloat16; or what the recipe allows
             for them.
         activations: of one micro-batch, kept for its backward pass.
@@ -193,7 +194,7 @@ def _memory(recipe: Recipe, shape: ModelShape, longest: int) -> MemoryEstimate:
         weights=2 * shape.parameters,
         gradients=2 * trained,
         master_weights=4 * trained,
-        moments=8 * trained,
+        moments=(8 if any(s.moments_dtype == "float32" for s in recipe.stage.values()) else 4) * trained,
         kv_cache=cache,
         activations=activations,
     )

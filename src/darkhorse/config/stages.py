@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from darkhorse.config.base import Settings
 from darkhorse.config.rewards import JudgeConfig, LearnedRewardConfig
@@ -28,6 +28,9 @@ class _Training(Settings):
     """AdamW's decoupled weight decay."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's moment decay rates."""
+    moments_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type AdamW's two moments are kept in. `bfloat16` saves 4 bytes a weight; it rounds away changes of less than a
+    256th, so that the second rate must be 0.99 at most."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Gradients are clipped to this norm."""
     freeze_embeddings: bool = False
@@ -37,7 +40,7 @@ class _Training(Settings):
     """Most tokens in one forward and backward pass; gradients accumulate over the passes of a step."""
     lanes: int = Field(default=1, ge=1)
     """Passes beside each other, each on its part of the processor's threads (at most one for each thread); 2 saves a
-    small model on a CPU the time that a single pass leaves idle, and needs memory for the gradients twice."""
+    small model on a CPU the time that a single pass leaves idle, and needs memory for the activations twice."""
     gradient_checkpointing: bool = False
     """Compute each layer anew in the backward pass instead of keeping what it computed: far less memory for a third
     more work."""
@@ -45,6 +48,15 @@ class _Training(Settings):
     """Steps between checkpoints; the last step is always kept."""
     init_from: str | None = None
     """Stage whose result this stage starts from; the previous policy stage when unset."""
+
+    @model_validator(mode="after")
+    def _moments_move(self) -> Self:
+        if self.moments_dtype == "bfloat16" and self.betas[1] > 0.99:
+            raise ValueError(
+                f"betas is [{self.betas[0]:g}, {self.betas[1]:g}], but moments_dtype 'bfloat16' would round away what "
+                "a step adds: set the second rate to 0.99 at most, or moments_dtype to 'float32'"
+            )
+        return self
 
 
 class LoraConfig(Settings):

@@ -22,7 +22,7 @@ from darkhorse.policy.lean_layers import keep_little
 from darkhorse.policy.memory import keep_freed_memory, set_apart_what_is_there
 from darkhorse.policy.native.library import library
 from darkhorse.policy.native.rotary import use_compiled_rotary
-from darkhorse.policy.projections import share_projections
+from darkhorse.policy.projections import Projection, share_projections
 
 REASONING_TOKENS = [THINK_OPEN, THINK_CLOSE, "<tool_call>", "</tool_call>"]
 
@@ -126,11 +126,24 @@ def load_policy(config: ModelConfig, source: str | None = None) -> Policy:
         renderer = Renderer(tokenizer)
     except ValueError as error:
         raise UserError(f"model.name: '{where}' cannot be used: {error}.", "Give another model.") from error
+    _take_from_file(model)
     model.eval()  # no dropout, in sampling and training alike
     if model.device.type == "cpu":
         library()  # compiled now, not when the first answer is waited for
     set_apart_what_is_there()
     return Policy(model, tokenizer, renderer, where)
+
+
+def _take_from_file(model: PreTrainedModel) -> None:
+    """Copy weights that lie in a file's mapping, which stays in memory whole, with weights that have moved since, for
+    as long as one of them does.
+    """
+    if model.device.type != "cpu":
+        return
+    for module in model.modules():
+        if not isinstance(module, Projection):  # whose weights have moved
+            for weight in module.parameters(recurse=False):
+                weight.data = weight.data.clone()
 
 
 def prepare_model(model: PreTrainedModel) -> None:

@@ -8,6 +8,7 @@ import gc
 import mmap
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 _MADV_HUGEPAGE, _MADV_COLLAPSE = 14, 25
 _PAGE = 2 << 20
+_KEPT_PRIMITIVES = "96"
+"""Of oneDNN's 1,024: more than the passes beside each other use."""
 
 
 @functools.cache
@@ -25,7 +28,11 @@ def keep_freed_memory() -> bool:
     A fresh mapping costs a page fault for every 4 KiB, and training allocates gigabytes at every step; a heap that is
     kept, in pages of 2 MiB, avoids nearly all of them. Address space is reserved, memory is not touched. Returns
     whether the allocator took the settings (glibc only).
+
+    The matrix library keeps the code it made for every size it has seen, 5 MB for each new length of a training row;
+    unless told otherwise by its own variable, it keeps less.
     """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_PRIMITIVES)
     libc = _glibc()
     if libc is None:
         return False
@@ -40,12 +47,21 @@ def release_freed_memory() -> None:
     """Give freed memory back to the system, so that fragments left by one stage do not add to those of the next."""
     gc.unfreeze()
     gc.collect()
+    give_back()
+    libc = _glibc()
+    if libc is not None and keep_freed_memory.cache_info().currsize:
+        _mend_huge_pages(libc)
+
+
+def give_back() -> None:
+    """Give whole pages of freed memory back to the system, in a few hundredths of a second: what one phase of a step
+    leaves in pieces does not add to what the next one needs. What is needed again faults in anew.
+    """
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(0)
         if keep_freed_memory.cache_info().currsize:
             _grow_in_huge_pages(libc)  # the end of the heap went, and with it the advice on its pages
-            _mend_huge_pages(libc)
 
 
 def set_apart_what_is_there() -> None:
@@ -64,10 +80,31 @@ def mapped_zeros(count: int, dtype: torch.dtype) -> Tensor:
 
     Among what else comes and goes on the heap they would leave it in pieces.
     """
-    mapping = mmap.mmap(-1, count * dtype.itemsize)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+    mapping = mmap.mmap(-1, count * dtype.itemsize, **private)  # shared memory seldom comes in huge pages
     if hasattr(mmap, "MADV_HUGEPAGE"):
         mapping.madvise(mmap.MADV_HUGEPAGE)
     return torch.frombuffer(mapping, dtype=dtype, count=count)
+
+
+def zeros_beside(tensors: Sequence[Tensor], dtypes: Sequence[torch.dtype]) -> list[Tensor]:
+    """As many zeros as tensors have elements, `[N]` each, where they are and for about as long as they live; see
+    `mapped_zeros`.
+
+    Args:
+        tensors: whose sizes they have; all that are of one kind lie in one buffer.
+        dtypes: of the zeros for each.
+    """
+    kinds: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+    for place, (tensor, dtype) in enumerate(zip(tensors, dtypes, strict=True)):
+        kinds.setdefault((tensor.device, dtype), []).append(place)
+    found: dict[int, Tensor] = {}
+    for (device, dtype), places in kinds.items():
+        sizes = [tensors[place].numel() for place in places]
+        on_cpu = device.type == "cpu"
+        whole = mapped_zeros(sum(sizes), dtype) if on_cpu else torch.zeros(sum(sizes), dtype=dtype, device=device)
+        found |= zip(places, whole.split(sizes), strict=True)
+    return [found[place] for place in range(len(tensors))]
 
 
 def _grow_in_huge_pages(libc: ctypes.CDLL) -> None:

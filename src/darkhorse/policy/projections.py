@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from darkhorse.policy.again import to_keep
 from darkhorse.policy.native.transposing import weight_gradient
 
 _FAMILIES = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
@@ -68,21 +69,23 @@ class _Joined(torch.autograd.Function):
     def forward(
         ctx: Any, rows: Tensor, weight_OC: Tensor, bias_O: Tensor | None, sizes: list[int], *views: Tensor
     ) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(rows, weight_OC)
+        kept, ctx.again = to_keep(rows)
+        ctx.save_for_backward(kept, weight_OC)
         ctx.sizes = sizes
         parts: tuple[Tensor, ...] = F.linear(rows, weight_OC, bias_O).split(sizes, -1)
         return parts
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight_OC = ctx.saved_tensors
+        kept, weight_OC = ctx.saved_tensors
         grad = _side_by_side(grads)
         needed, count = ctx.needs_input_grad, len(ctx.sizes)
         grad_rows = grad @ weight_OC if needed[0] else None
         of_views: list[Tensor | None] = [None] * (len(needed) - 4)
-        grad_TO, rows_TC = grad.flatten(0, -2), rows.flatten(0, -2)
+        grad_TO = grad.flatten(0, -2)
         if any(needed[4 : 4 + count]):
-            of_views[:count] = weight_gradient(grad_TO, rows_TC).split(ctx.sizes)
+            rows = kept if ctx.again is None else ctx.again(kept)
+            of_views[:count] = weight_gradient(grad_TO, rows.flatten(0, -2)).split(ctx.sizes)
         if any(needed[4 + count :]):
             of_views[count:] = grad_TO.sum(0).split(ctx.sizes)
         return grad_rows, None, None, None, *of_views

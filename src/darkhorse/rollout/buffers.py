@@ -7,8 +7,6 @@ from math import prod
 import torch
 from torch import Tensor
 
-from darkhorse.policy.memory import mapped_zeros
-
 _SPARE = 1.5
 """A free buffer serves what is at most so many times smaller."""
 
@@ -42,18 +40,17 @@ class Buffers:
             self._free = [buffer for buffer in self._free if len(buffer) > size]  # too small for what comes now
             while self._free and self.most is not None and self.held + size > self.most:
                 self._free.pop(0)
-            buffer = self._fresh(size)
+            # zeros: what lies behind a sequence's end gets a weight of zero, and must be finite for that
+            buffer = torch.zeros(size, dtype=self.dtype, device=self.device)
         self._used += len(buffer)
         return buffer[:size].view(shape)
-
-    def _fresh(self, size: int) -> Tensor:
-        # zeros: what lies behind a sequence's end gets a weight of zero, and must be finite for that
-        if self.device.type == "cpu":
-            return mapped_zeros(size, self.dtype)
-        return torch.zeros(size, dtype=self.dtype, device=self.device)
 
     def give(self, tensor: Tensor) -> None:
         """Take a tensor back that `take` gave, with all of the buffer it lies on."""
         size = tensor.untyped_storage().nbytes() // tensor.element_size()
         self._used -= size
         self._free.append(tensor.as_strided((size,), (1,), 0))
+
+    def let_go(self) -> None:
+        """Give free buffers back to the system."""
+        self._free.clear()

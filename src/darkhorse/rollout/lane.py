@@ -108,6 +108,10 @@ class Lane:
         """
         self._withdrawn.append((request, sample))
 
+    def rest(self) -> None:
+        """Hold no memory for keys and values until the next run."""
+        self._buffers.let_go()
+
     def longest(self, cache_bytes: int) -> int:
         """The longest sequence that finds room in an empty cache of so many bytes, however much of it is prompt."""
         capacity = cache_bytes // self._place_bytes

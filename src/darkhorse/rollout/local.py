@@ -75,10 +75,14 @@ class LocalEngine:
                 running = _run_alone(lanes[0], inboxes[0], arrivals)
             else:
                 running = run_side_by_side(lanes, inboxes, arrivals)
-            async with aclosing(running):
-                async for number, completion in running:
-                    with arrivals.reserved_for(inboxes[number]):
-                        yield completion
+            try:
+                async with aclosing(running):
+                    async for number, completion in running:
+                        with arrivals.reserved_for(inboxes[number]):
+                            yield completion
+            finally:
+                for lane in self._lanes:
+                    lane.rest()  # training, which may come next, has better use for the memory
 
     def _lanes_for(self, requests: Sequence[Request]) -> list[Decode]:
         """Lanes that share the places and the memory, each with enough sequences to be worth it."""

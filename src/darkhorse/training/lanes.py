@@ -19,7 +19,7 @@ def run_passes(
     """Run a pass over every micro-batch; what each returns, in order.
 
     A small model leaves processors idle between operations that are too small to be shared; passes beside each other
-    use them. Every lane sums its own gradients, so the total does not depend on which was faster.
+    use them. Gradients are summed in the order of micro-batches, so the total does not depend on which was faster.
 
     Args:
         batches: micro-batches, dealt to the lanes in turn.
@@ -33,10 +33,15 @@ def run_passes(
     if lanes == 1:
         return [run(batch) for batch in batches]
 
+    first = optimizer.passes
+
     def work(lane: int) -> list[R]:
         take_share()
-        with optimizer.lane(lane):
-            return [run(batch) for batch in batches[lane::lanes]]
+        return [take_turn(place) for place in range(lane, len(batches), lanes)]
+
+    def take_turn(place: int) -> R:
+        with optimizer.turn(first + place, place + lanes >= len(batches)):
+            return run(batches[place])
 
     with divided_threads(lanes) as take_share, ThreadPoolExecutor(lanes) as pool:
         by_lane = [found.result() for found in [pool.submit(work, lane) for lane in range(lanes)]]

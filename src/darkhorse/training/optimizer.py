@@ -12,8 +12,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from darkhorse.errors import UserError
-from darkhorse.policy.native import operations
 from darkhorse.policy.recompute import recompute_layers
+from darkhorse.training.gradients import GradientSum
+from darkhorse.training.masters import Master
+from darkhorse.training.moments import Moments
 
 
 class OptimizerSettings(Protocol):
@@ -33,6 +35,11 @@ class OptimizerSettings(Protocol):
         """`constant` or `linear`."""
         ...
 
+    @property
+    def moments_dtype(self) -> str:
+        """`float32` or `bfloat16`."""
+        ...
+
 
 def learning_rate(settings: OptimizerSettings, step: int) -> float:
     """Rate of a step (from 1): linear warm-up, then constant or a linear fall to a tenth at the last step."""
@@ -45,13 +52,13 @@ def learning_rate(settings: OptimizerSettings, step: int) -> float:
     return rate
 
 
-class _Lane(threading.local):
+class _Turn(threading.local):
     number: int | None = None
-    """None outside of lanes."""
+    """None outside of turns."""
 
 
 class MasterOptimizer:
-    """Holds a float32 copy of every trainable weight; updates at 1e-6 would round away in bf16.
+    """Trains every weight in float32, whatever the model computes in; updates at 1e-6 would round away in bf16.
 
     A hook takes each gradient as soon as it is complete, so micro-batches add up in float32.
 
@@ -71,13 +78,11 @@ class MasterOptimizer:
         for parameter in self._frozen:
             parameter.requires_grad_(False)
         self._named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        self._masters = {p: _master(p) for _, p in self._named}
-        self._lanes = _Lane()
-        self._sums: dict[int, dict[Tensor, Tensor]] = {0: {}}  # gradients, by lane
+        parameters = [parameter for _, parameter in self._named]
+        self._masters = dict(zip(parameters, Master.of(parameters), strict=True))
+        self._moments = dict(zip(parameters, Moments.of(parameters, settings.moments_dtype), strict=True))
+        self._turn, self._gradients = _Turn(), GradientSum(parameters)
         self._hooks = [p.register_post_accumulate_grad_hook(self._collect) for _, p in self._named]
-        self._adamw = torch.optim.AdamW(
-            self._masters.values(), lr=0.0, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
-        )
 
     @property
     def device(self) -> torch.device:
@@ -91,101 +96,100 @@ class MasterOptimizer:
             except ValueError as error:
                 raise UserError(f"gradient_checkpointing: {error}.", "Leave it false.") from error
 
+    @property
+    def passes(self) -> int:
+        """How many turns there have been since the last step."""
+        return self._gradients.passes
+
     @contextmanager
-    def lane(self, number: int) -> Iterator[None]:
-        """Passes of this thread inside the block sum their gradients apart from those of other lanes, which may run
-        at the same time; `step` adds them up in the lanes' order.
+    def turn(self, number: int, last: bool) -> Iterator[None]:
+        """A pass of this thread, beside which others may run in theirs. Gradients are summed in the order of turns.
+
+        Args:
+            number: of the pass since the last step, from 0.
+            last: whether the thread takes no other turn.
         """
-        self._sums.setdefault(number, {})
-        self._lanes.number = number
+        self._turn.number = number
         try:
             yield
         finally:
-            self._lanes.number = None
+            self._turn.number = None
+        if not last:
+            self._gradients.make_room()
 
     def backward(self, loss: Tensor) -> None:
-        """Run a backward pass and take its gradients."""
-        if self._lanes.number is None:
+        """Run a backward pass and take its gradients; one in a turn."""
+        if self._turn.number is None:
             loss.backward()
             return
-        # lanes would meet in the parameters' own gradients, so theirs never get there
-        parameters = [parameter for _, parameter in self._named]
+        # passes beside each other would meet in the parameters' own gradients, so theirs never get there
+        parameters: list[Tensor] = [parameter for _, parameter in self._named]
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-        for parameter, grad in zip(parameters, gradients, strict=True):
-            if grad is not None:
-                self._add(self._sums[self._lanes.number], parameter, grad)
+        found = {p: grad for p, grad in zip(parameters, gradients, strict=True) if grad is not None}
+        self._gradients.put(self._turn.number, found)
 
     def _collect(self, parameter: Tensor) -> None:
         grad = parameter.grad
         assert grad is not None
         parameter.grad = None
-        self._add(self._sums[0], parameter, grad)
-
-    def _add(self, sums: dict[Tensor, Tensor], parameter: Tensor, grad: Tensor) -> None:
-        if parameter in sums:
-            operations.add_into(sums[parameter], grad)
-        else:
-            sums[parameter] = grad.to(self._masters[parameter].dtype)  # type: ignore[index]
-
-    def step(self, step: int) -> dict[str, float]:
-        """Clip, update, and copy the masters into the model. Returns `grad_norm` (before clipping) and the rate."""
-        for _, parameter in self._named:
-            master = self._masters[parameter]
-            found = [sums.pop(parameter) for _, sums in sorted(self._sums.items()) if parameter in sums]
-            master.grad = found[0] if found else torch.zeros_like(master)
-            for more in found[1:]:
-                master.grad.add_(more)
-        norm = torch.nn.utils.clip_grad_norm_(self._masters.values(), self.settings.max_grad_norm)
-        rate = learning_rate(self.settings, step)
-        for group in self._adamw.param_groups:
-            group["lr"] = rate
-        self._adamw.step()
-        self._adamw.zero_grad(set_to_none=True)
-        self._copy_to_model()
-        return {"grad_norm": float(norm), "learning_rate": rate}
+        self._gradients.add(parameter, grad)
 
     @torch.no_grad()
-    def _copy_to_model(self) -> None:
+    def step(self, step: int) -> dict[str, float]:
+        """Clip, update, and give the model its weights. Returns `grad_norm` (before clipping) and the rate."""
+        settings, gradients = self.settings, self._gradients
+        rate, norm = learning_rate(settings, step), self._gradient_norm()
+        share = (settings.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)  # as in torch.nn.utils.clip_grad_norm_
         for _, parameter in self._named:
-            parameter.copy_(self._masters[parameter])
+            master, moments = self._masters[parameter], self._moments[parameter]
+            for piece in master.pieces():
+                whole_N, gradient_N = master.whole(piece), gradients.of(parameter, piece) * share
+                moments.update(whole_N, gradient_N, piece, rate, settings.betas, settings.weight_decay)
+                master.set(whole_N, piece)
+            moments.count()
+        gradients.clear()
+        return {"grad_norm": float(norm), "learning_rate": rate}
+
+    def _gradient_norm(self) -> Tensor:
+        norms = [
+            torch.linalg.vector_norm(self._gradients.of(parameter, piece))
+            for parameter, master in self._masters.items()
+            for piece in master.pieces()
+        ]
+        return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
 
     @torch.no_grad()
     def interpolate(self, start: PreTrainedModel, share: float) -> None:
         """Leave so much of the way from another model's weights to those trained (Rame et al. 2024, "WARP", arXiv
-        2406.16768, stage 3: linear interpolation towards initialization), and copy them into the model.
+        2406.16768, stage 3: linear interpolation towards initialization), and give them to the model.
         """
         weights = dict(start.named_parameters())
         for name, parameter in self._named:
-            master = self._masters[parameter]
-            master.lerp_(weights[name].to(master.dtype), 1.0 - share)
-        self._copy_to_model()
+            whole = self._masters[parameter].whole()
+            self._masters[parameter].set(whole.lerp(weights[name].flatten().to(whole.dtype), 1.0 - share))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Masters and moments, flat: `master.NAME`, `exp_avg.NAME`, `exp_avg_sq.NAME`, `step`."""
+        """Weights in full and moments, flat: `master.NAME`, `exp_avg.NAME`, `exp_avg_sq.NAME`, `step`."""
         tensors: dict[str, Tensor] = {}
         for name, parameter in self._named:
-            master = self._masters[parameter]
-            tensors[f"master.{name}"] = master.detach()
-            for key, value in self._adamw.state.get(master, {}).items():
-                if key == "step":
-                    tensors["step"] = value.reshape(1)
-                else:
-                    tensors[f"{key}.{name}"] = value
+            shape, moments = parameter.shape, self._moments[parameter]
+            tensors[f"master.{name}"] = self._masters[parameter].whole().view(shape)
+            if moments.step > 0:
+                tensors["step"] = moments.step.reshape(1)
+                tensors[f"exp_avg.{name}"] = moments.exp_avg_N.view(shape)
+                tensors[f"exp_avg_sq.{name}"] = moments.exp_avg_sq_N.view(shape)
         return tensors
 
+    @torch.no_grad()
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `state_dict` gave, and copy the masters into the model."""
+        """Take over what `state_dict` gave, and give the model its weights."""
         for name, parameter in self._named:
-            master = self._masters[parameter]
-            with torch.no_grad():
-                master.copy_(tensors[f"master.{name}"])
+            self._masters[parameter].set(tensors[f"master.{name}"].to(parameter.device).flatten())
             if "step" in tensors:
-                self._adamw.state[master] = {
-                    "step": tensors["step"].reshape(()).clone(),
-                    "exp_avg": tensors[f"exp_avg.{name}"].to(master.device).clone(),
-                    "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(master.device).clone(),
-                }
-        self._copy_to_model()
+                moments = self._moments[parameter]
+                moments.exp_avg_N.copy_(tensors[f"exp_avg.{name}"].flatten())
+                moments.exp_avg_sq_N.copy_(tensors[f"exp_avg_sq.{name}"].flatten())
+                moments.step.copy_(tensors["step"].reshape(()))
 
     def close(self) -> None:
         """Take the hooks off the model, thaw what was frozen, and keep what layers compute again."""
@@ -201,8 +205,3 @@ def _embeddings(model: PreTrainedModel) -> list[Tensor]:
     modules = (model.get_input_embeddings(), model.get_output_embeddings())
     weights = {id(p): p for module in modules if module is not None for p in module.parameters() if p.requires_grad}
     return list(weights.values())
-
-
-def _master(parameter: Tensor) -> Tensor:
-    dtype = torch.promote_types(parameter.dtype, torch.float32)
-    return parameter.detach().to(dtype, copy=True).requires_grad_()

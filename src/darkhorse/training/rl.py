@@ -26,6 +26,7 @@ from darkhorse.config.stages import RLStage
 from darkhorse.errors import UserError
 from darkhorse.policy.adapters import training_adapters
 from darkhorse.policy.loading import Policy
+from darkhorse.policy.memory import give_back
 from darkhorse.policy.packing import Segment
 from darkhorse.policy.saving import write_file
 from darkhorse.rewards.compose import assign_rewards
@@ -239,7 +240,9 @@ class RLTrainer:
     def _timed_update(self, step: int, batch: Batch, optimizer: MasterOptimizer) -> tuple[dict[str, float], float]:
         """The metrics of `_update`, and its seconds."""
         started = time.monotonic()
+        give_back()  # sampling and updates use memory differently
         metrics = self._update(step, batch.kept, optimizer)
+        give_back()
         self._synced = False
         return metrics, time.monotonic() - started
 

@@ -9,6 +9,7 @@
 #include "decoder.h"
 #include "drawing.h"
 #include "gate.h"
+#include "halves.h"
 #include "norm.h"
 #include "packed_attention.h"
 #include "product.h"
@@ -72,6 +73,13 @@
 
 FOR_TYPE(float, float32)
 FOR_TYPE(bf16, bfloat16)
+
+extern "C" void join_halves_bfloat16(float *whole, const bf16 *upper, const int16_t *rest, int64_t count) {
+    join_halves(whole, upper, rest, count);
+}
+extern "C" void split_halves_bfloat16(bf16 *upper, int16_t *rest, const float *whole, int64_t count) {
+    split_halves(upper, rest, whole, count);
+}
 
 extern "C" int64_t product_outputs() { return outputs_together(); }
 extern "C" int64_t product_channels() { return CHANNELS; }

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darkhorse.policy import small_operations as operations
+from darkhorse.policy.again import computed
 from darkhorse.policy.native import differentiable
 
 Norm: TypeAlias = Callable[[Tensor], Tensor]
@@ -43,8 +44,10 @@ def _norm(rows: Tensor, weight: Tensor, epsilon: float, plus_one: bool) -> Tenso
 
 
 def _compiled_norm(module: Any, epsilon: float, plus_one: bool, rows: Tensor) -> Tensor:
-    compute = differentiable.norm if torch.is_grad_enabled() else operations.rms_norm
-    return compute(rows, module.weight, epsilon, plus_one)
+    if not torch.is_grad_enabled():
+        return operations.rms_norm(rows, module.weight, epsilon, plus_one)
+    again = partial(operations.rms_norm, weight_C=module.weight.detach(), epsilon=epsilon, plus_one=plus_one)
+    return computed(again, rows, differentiable.norm(rows, module.weight, epsilon, plus_one))
 
 
 @torch.no_grad()

@@ -108,6 +108,7 @@ def _load(path: Path) -> ctypes.CDLL:
         "draw": [integer] * 7 + [number, integer, number, number],
     }
     functions = {f"{name}_{suffix}": types for name, types in arguments.items() for suffix in ("float32", "bfloat16")}
+    functions |= {f"{name}_halves_bfloat16": [integer] * 4 for name in ("join", "split")}
     loaded.matrix_unit.restype = integer
     if loaded.matrix_unit():
         functions["transpose_bfloat16"] = [integer] * 5

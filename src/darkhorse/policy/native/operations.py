@@ -146,6 +146,22 @@ def add_into(total: Tensor, addend: Tensor) -> None:
         total.add_(addend)
 
 
+def join_halves(upper_N: Tensor, rest_N: Tensor) -> Tensor:
+    """`[N]`, float32: the numbers of which `split_halves` gave the upper halves, and the rests as 16-bit integers."""
+    whole_N = torch.empty(upper_N.shape)
+    pointers = [x.data_ptr() for x in (whole_N, upper_N, rest_N)]
+    compiled("join_halves", upper_N.dtype)(*pointers, len(whole_N))
+    return whole_N
+
+
+def split_halves(whole_N: Tensor, upper_N: Tensor, rest_N: Tensor) -> None:
+    """Round float32 numbers to bfloat16 ones, to nearest with ties away from zero, and write what is left beside them;
+    all contiguous.
+    """
+    pointers = [x.data_ptr() for x in (upper_N, rest_N, whole_N)]
+    compiled("split_halves", upper_N.dtype)(*pointers, len(whole_N))
+
+
 def draw(
     logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_k: int, top_p: float, min_p: float
 ) -> tuple[Tensor, Tensor]:
