@@ -84,6 +84,21 @@ def test_mending_a_recipe_that_never_ran_needs_no_other_name(tmp_path: Path) -> 
     assert "holds a run of a different recipe" in train(tmp_path, "smollm4", RL, TASK)
 
 
+def test_a_run_older_than_a_setting_goes_on(tmp_path: Path) -> None:
+    train(tmp_path, "smollm2", RL, TASK)
+    (tmp_path / "runs/tiny/evals").mkdir()
+    recipe = tmp_path / "runs/tiny/recipe.toml"
+    written = recipe.read_text()
+    setting = 'moments_dtype = "float32"\n'
+    assert setting in written
+    recipe.write_text(written.replace(setting, ""))
+    assert "there is no model 'smollm2'" in train(tmp_path, "smollm2", RL, TASK)
+    recipe.write_text(written.replace(setting, 'moments_dtype = "bfloat16"\n'))
+    assert "holds a run of a different recipe" in train(tmp_path, "smollm2", RL, TASK)
+    recipe.write_text(written.replace("moments_dtype", "moments"))
+    assert "holds a run of a different recipe" in train(tmp_path, "smollm2", RL, TASK)
+
+
 def test_bad_data_is_found_before_anything_runs(tiny_model: Path, tmp_path: Path) -> None:  # noqa: F811
     body = """
 [evaluation]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from darkhorse.agent.workplace import open_workplace
-from darkhorse.config.loading import dump_recipe
+from darkhorse.config.loading import dump_recipe, load_recipe
 from darkhorse.config.recipe import Recipe
 from darkhorse.config.stages import RewardModelStage, RLStage, SFTStage, StageConfig
 from darkhorse.config.tasks import SourceConfig
@@ -95,13 +95,14 @@ def final_model(run_dir: Path) -> Path:
 
 
 def _claim(run_dir: Path, recipe: Recipe) -> None:
-    """Write the resolved recipe, or check that the folder holds a run of the same one.
+    """Write the resolved recipe, or check that the folder holds a run of the same one: settings that are newer than the
+    run have their defaults in it.
 
     A run that never got as far as training or measuring may be replaced: its recipe was probably being mended.
     """
     text = dump_recipe(recipe)
     path, base = run_dir / "recipe.toml", run_dir / _BASE_MODEL
-    if path.exists() and path.read_text() != text:
+    if path.exists() and path.read_text() != text and _resolved(path) != text:
         if any(other not in (path, base) for other in run_dir.iterdir()):
             raise UserError(
                 f"'{run_dir}' holds a run of a different recipe (see {path}).",
@@ -111,6 +112,14 @@ def _claim(run_dir: Path, recipe: Recipe) -> None:
         path.unlink()
     if not path.exists():
         write_file(path, text)
+
+
+def _resolved(path: Path) -> str | None:
+    """A recipe as it would be written now; None if it is none any more."""
+    try:
+        return dump_recipe(load_recipe(path))
+    except UserError:
+        return None
 
 
 @dataclass
