@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -78,6 +80,42 @@ def test_slots_follow_sequences_that_come_and_go(data: st.DataObject, slots: int
             slot = data.draw(st.integers(0, len(held) - 1))
             keys, values = cache.copy(slot)
             assert torch.equal(keys, held[slot][0]) and torch.equal(values, held[slot][1])
+            moved = cache.remove(slot)
+            held[slot] = held[moved]
+            del held[moved]
+
+
+def in_common(one: list[int], other: list[int]) -> int:
+    """Tokens at the beginning of both."""
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_slots_that_begin_alike_stay_known_as_others_come_and_go(data: st.DataObject) -> None:
+    generator = torch.Generator().manual_seed(0)
+    cache = SlotCache(CONFIG, 3, Buffers(torch.float64, torch.device("cpu")))
+    longest = sequence(300, generator)
+    held: list[list[int]] = []
+    for _ in range(data.draw(st.integers(1, 8))):
+        for own in data.draw(st.lists(st.integers(0, 90), max_size=4)):
+            # the first tokens are everybody's; what was computed for equal beginnings is equal
+            tokens = [*range(90 - own), *[len(held)] * (own + data.draw(st.integers(1, 150)))]
+            keys, values = (x[:, :, : len(tokens)].clone() for x in longest)
+            keys[:, :, 90 - own :] += len(held) + 1
+            held.insert(cache.add(keys, values, END, tokens), tokens)
+        if not held:
+            continue
+        found = [equal for span in cache.advance() for equal in span.equals]
+        for number, (other, equal) in enumerate(found):
+            common = [in_common(held[number], before) // 16 * 16 for before in held[:number]]
+            assert equal == max(common, default=0) and other == (common.index(equal) if equal else number)
+            mine, others = (cache.copy(slot)[0][:, :, :equal] for slot in (number, other))
+            assert torch.equal(mine, others)
+        for slot in range(len(held)):
+            cache.shorten(slot, 1)
+        for _ in range(data.draw(st.integers(0, len(held)))):
+            slot = data.draw(st.integers(0, len(held) - 1))
             moved = cache.remove(slot)
             held[slot] = held[moved]
             del held[moved]

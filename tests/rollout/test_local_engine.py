@@ -16,7 +16,8 @@ from darkhorse.config.rollout import SamplingConfig
 from darkhorse.errors import UserError
 from darkhorse.policy.logprobs import completion_logprobs
 from darkhorse.policy.packing import PackedPlan, Segment
-from darkhorse.rollout import lane, prefill
+from darkhorse.rollout import cache, lane, prefill
+from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.cache import place_elements
 from darkhorse.rollout.engine import Request, SamplingParams
 from darkhorse.rollout.local import LocalEngine
@@ -362,7 +363,7 @@ def test_a_continuation_of_something_else_is_read_from_its_start():
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_a_small_cache_makes_requests_wait_and_changes_no_sample(lanes):
+def test_a_small_cache_makes_requests_wait_and_changes_no_sample(lanes, monkeypatch):
     policy = tiny.ending_often(tiny.policy())
     rng = random.Random(5)
     requests = [
@@ -372,12 +373,39 @@ def test_a_small_cache_makes_requests_wait_and_changes_no_sample(lanes):
     wanted = generate(LocalEngine(policy, 64), requests)
     gib = 2000 * place_elements(policy.model.config) * 4 / 2**30  # of two thousand positions
     engine = LocalEngine(policy, 64, lanes=lanes, cache_gib=gib, min_sequences_per_lane=1)
+    most, take = dict.fromkeys((one._buffers for one in engine._lanes), 0), Buffers.take
+
+    def noted(buffers, shape):
+        taken = take(buffers, shape)
+        most[buffers] = max(most[buffers], buffers.held)
+        return taken
+
+    monkeypatch.setattr(Buffers, "take", noted)
     found = generate(engine, requests)
     for key, completion in wanted.items():
         assert found[key].tokens == completion.tokens
         assert found[key].logprobs == pytest.approx(completion.logprobs, abs=1e-4)
-    for one in engine._lanes:
-        assert 0 < one._buffers.held <= 1.5 * 2000 / len(engine._lanes) * place_elements(policy.model.config)
+    for buffers, held in most.items():
+        assert 0 < held <= 1.5 * 2000 / len(engine._lanes) * place_elements(policy.model.config)
+        assert buffers.held == 0, "afterwards the memory is training's"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_beginnings_read_in_one_place_change_no_bit(dtype, monkeypatch):
+    policy = tiny.ending_often(tiny.policy(dtype=dtype))
+    rng = random.Random(3)
+    start = [rng.randrange(256) for _ in range(150)]
+    prompts = [start[:length] + [rng.randrange(256) for _ in range(rng.randrange(1, 40))] for length in (150, 150, 70)]
+    requests = [Request(prompt, SamplingParams(max_tokens=40, seed=n), 3) for n, prompt in enumerate(prompts)]
+    shared = []
+    alike = cache.equals
+    monkeypatch.setattr(cache, "equals", lambda slots: shared.append(alike(slots)) or shared[-1])
+    found = generate(LocalEngine(policy, 64), requests)
+    lengths = {length for of_step in shared for _, length in of_step}
+    assert {144, 64} <= lengths, "samples of a prompt, and prompts that part after 70 tokens"
+    monkeypatch.setattr(cache, "equals", lambda slots: [(number, 0) for number, _ in enumerate(slots)])
+    for key, completion in generate(LocalEngine(policy, 64), requests).items():
+        assert (found[key].tokens, found[key].logprobs) == (completion.tokens, completion.logprobs)
 
 
 def test_a_lane_that_runs_alone_has_all_of_the_memory():

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from transformers import PretrainedConfig
 from darkhorse.policy import varlen
 from darkhorse.policy.attention import head_width, hiding, plain_attention
 from darkhorse.policy.native import attention, operations
+from darkhorse.rollout.beginnings import Beginning, Beginnings, equals
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.ledger import Ledger, Rows
 
@@ -33,23 +34,30 @@ class Span:
     Attributes:
         keys_LSKTD, values_LSKTD: the block's buffers.
         positions: of each slot's first new token; the first slots of the buffers, as many as there are entries.
+        equals: for each live one a slot of the cache that holds the same in so many first places.
     """
 
     keys_LSKTD: Tensor
     values_LSKTD: Tensor
     positions: list[int]
+    equals: Sequence[tuple[int, int]]
 
 
 class _Block:
-    """Dense buffers `[L, S, K, T, D]` of the slots in a book."""
+    """Dense buffers `[L, S, K, T, D]` of the slots in a book.
+
+    Attributes:
+        beginnings: of each live slot's sequence.
+    """
 
     def __init__(self, rows: Rows, layers: int, heads: int, channels: int, buffers: Buffers) -> None:
         self.rows, self._buffers = rows, buffers
+        self.beginnings: list[list[Beginning]] = []
         shape_LSKTD = (layers, rows.slots, heads, rows.positions, channels)
         self.keys_LSKTD = buffers.take(shape_LSKTD)
         self.values_LSKTD = buffers.take(shape_LSKTD)
 
-    def advance(self, slots: int, width: int) -> Span:
+    def advance(self, slots: int, width: int, equals: Sequence[tuple[int, int]]) -> Span:
         """Make every live slot longer by `width` positions, and give the first `slots` ones with it."""
         rows = self.rows
         while max(rows.lengths) + width > rows.positions:  # keys move before values, so that only half is held twice
@@ -58,7 +66,7 @@ class _Block:
             rows.positions = rows.grown
         positions = rows.lengths + [0] * (slots - rows.active)
         rows.lengths = [length + width for length in rows.lengths]
-        return Span(self.keys_LSKTD, self.values_LSKTD, positions)
+        return Span(self.keys_LSKTD, self.values_LSKTD, positions, equals)
 
     def _longer(self, buffer_LSKTD: Tensor) -> Tensor:
         layers, slots, heads, positions, channels = buffer_LSKTD.shape
@@ -85,6 +93,8 @@ class _Block:
         last = self.rows.active - 1
         if row != last:
             self.write(row, *self.read(last))
+            self.beginnings[row] = self.beginnings[last]
+        del self.beginnings[last]
         self.rows.remove(row)
         return last
 
@@ -112,14 +122,16 @@ class SlotCache:
         self._sizes = config.num_hidden_layers, config.num_key_value_heads, head_width(config)
         self._buffers = buffers
         self._blocks: list[_Block] = []
+        self._beginnings = Beginnings()
 
     @torch.inference_mode()
-    def add(self, keys_LKTD: Tensor, values_LKTD: Tensor, end: int) -> int:
+    def add(self, keys_LKTD: Tensor, values_LKTD: Tensor, end: int, tokens: Sequence[int] = ()) -> int:
         """Give a sequence's keys and values a slot; returns it. The slots from there on move up by one.
 
         Args:
             keys_LKTD, values_LKTD: what was computed for it.
             end: how long the sequence may get.
+            tokens: those that they were computed for, or the first of them: what begins alike is read in one place.
 
         Raises:
             RuntimeError: if the ledger has no room for it.
@@ -132,6 +144,7 @@ class SlotCache:
             self._blocks.append(_Block(rows, *self._sizes, self._buffers))
         row = rows.active - 1
         self._blocks[number].write(row, keys_LKTD, values_LKTD)
+        self._blocks[number].beginnings.append(self._beginnings.of(tokens))
         return self._starts()[number] + row
 
     @property
@@ -176,7 +189,12 @@ class SlotCache:
         Returns:
             What a `DecodePlan` needs, block by block; live slots come first in each.
         """
-        return [block.advance(slots_of(block.rows.active, block.rows.slots), width) for block in self._blocks]
+        alike = iter(equals(beginnings for block in self._blocks for beginnings in block.beginnings))
+        return [
+            block.advance(slots_of(active, block.rows.slots), width, list(islice(alike, active)))
+            for block in self._blocks
+            for active in (block.rows.active,)
+        ]
 
     def shorten(self, slot: int, tokens: int) -> None:
         """Forget the last so many tokens of a slot."""
@@ -231,7 +249,10 @@ class DecodePlan:
     def compiled_attention(self) -> attention.CacheAttention:
         """What computes it in one call, where compiled operations serve."""
         buffers = [(span.keys_LSKTD, span.values_LSKTD) for span in self._spans]
-        return attention.CacheAttention(buffers, [span.positions for span in self._spans], self._width)
+        alike = [equal for span in self._spans for equal in span.equals]
+        all_live = len(alike) == sum(len(span.positions) for span in self._spans)
+        positions = [span.positions for span in self._spans]
+        return attention.CacheAttention(buffers, positions, self._width, alike if all_live else None)
 
     @cached_property
     def _parts(self) -> list[_Part]:

@@ -144,7 +144,7 @@ class Lane:
                 kept = self._kept_for(request)
                 free = len(live) < max_sequences
                 if kept is not None and free and cache.ledger.has_room(len(kept.tokens), end_of(request)):
-                    slot = cache.add(kept.keys, kept.values, end_of(request))
+                    slot = cache.add(kept.keys, kept.values, end_of(request), kept.tokens)
                     live.insert(slot, begin(index, 0, request, len(kept.tokens)))
                 else:
                     waiting.appendleft(_Ask(index, request, range(request.num_samples)))
@@ -267,7 +267,8 @@ class Lane:
             for sample in ask.samples:
                 fresh.append(begin(ask.index, sample, ask.request))
                 prompt_of.append(number)
-                live.insert(cache.add(prompt_keys, prompt_values, ask.end), fresh[-1])
+                slot = cache.add(prompt_keys, prompt_values, ask.end, ask.request.prompt)
+                live.insert(slot, fresh[-1])
         logits = self._head(last_hidden)[prompt_of]
         self._drawer.draw(fresh, logits)
         yield from self._retire(live, cache, inbox)

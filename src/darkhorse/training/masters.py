@@ -49,6 +49,10 @@ class Master:
         for start in range(0, len(self._held_N), _PIECE):
             yield slice(start, start + _PIECE)
 
+    def halves(self, piece: slice) -> tuple[Tensor, Tensor] | None:
+        """What the model holds of weights, and what that leaves out; None where it is all."""
+        return None if self._rest_N is None else (self._held_N[piece], self._rest_N[piece])
+
     def whole(self, piece: slice = _ALL) -> Tensor:
         """Weights in full; the model's own where these are."""
         held_N = self._held_N[piece]

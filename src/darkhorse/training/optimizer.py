@@ -15,7 +15,7 @@ from darkhorse.errors import UserError
 from darkhorse.policy.recompute import recompute_layers
 from darkhorse.training.gradients import GradientSum
 from darkhorse.training.masters import Master
-from darkhorse.training.moments import Moments
+from darkhorse.training.moments import Moments, Step
 
 
 class OptimizerSettings(Protocol):
@@ -80,6 +80,7 @@ class MasterOptimizer:
         self._named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         parameters = [parameter for _, parameter in self._named]
         self._masters = dict(zip(parameters, Master.of(parameters), strict=True))
+        self._steps = 0
         self._moments = dict(zip(parameters, Moments.of(parameters, settings.moments_dtype), strict=True))
         self._turn, self._gradients = _Turn(), GradientSum(parameters)
         self._hooks = [p.register_post_accumulate_grad_hook(self._collect) for _, p in self._named]
@@ -138,17 +139,15 @@ class MasterOptimizer:
     def step(self, step: int) -> dict[str, float]:
         """Clip, update, and give the model its weights. Returns `grad_norm` (before clipping) and the rate."""
         settings, gradients = self.settings, self._gradients
-        rate, norm = learning_rate(settings, step), self._gradient_norm()
-        share = (settings.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)  # as in torch.nn.utils.clip_grad_norm_
-        for _, parameter in self._named:
-            master, moments = self._masters[parameter], self._moments[parameter]
+        rate, norm = learning_rate(settings, step), float(self._gradient_norm())
+        share = min(1.0, settings.max_grad_norm / (norm + 1e-6))  # as in torch.nn.utils.clip_grad_norm_
+        self._steps += 1
+        taken = Step(self._steps, rate, settings.betas, settings.weight_decay, share)
+        for parameter, master in self._masters.items():
             for piece in master.pieces():
-                whole_N, gradient_N = master.whole(piece), gradients.of(parameter, piece) * share
-                moments.update(whole_N, gradient_N, piece, rate, settings.betas, settings.weight_decay)
-                master.set(whole_N, piece)
-            moments.count()
+                self._moments[parameter].take(taken, master, piece, gradients.of(parameter, piece))
         gradients.clear()
-        return {"grad_norm": float(norm), "learning_rate": rate}
+        return {"grad_norm": norm, "learning_rate": rate}
 
     def _gradient_norm(self) -> Tensor:
         norms = [
@@ -174,8 +173,8 @@ class MasterOptimizer:
         for name, parameter in self._named:
             shape, moments = parameter.shape, self._moments[parameter]
             tensors[f"master.{name}"] = self._masters[parameter].whole().view(shape)
-            if moments.step > 0:
-                tensors["step"] = moments.step.reshape(1)
+            if self._steps:
+                tensors["step"] = torch.tensor([float(self._steps)])
                 tensors[f"exp_avg.{name}"] = moments.exp_avg_N.view(shape)
                 tensors[f"exp_avg_sq.{name}"] = moments.exp_avg_sq_N.view(shape)
         return tensors
@@ -189,7 +188,7 @@ class MasterOptimizer:
                 moments = self._moments[parameter]
                 moments.exp_avg_N.copy_(tensors[f"exp_avg.{name}"].flatten())
                 moments.exp_avg_sq_N.copy_(tensors[f"exp_avg_sq.{name}"].flatten())
-                moments.step.copy_(tensors["step"].reshape(()))
+                self._steps = int(tensors["step"])
 
     def close(self) -> None:
         """Take the hooks off the model, thaw what was frozen, and keep what layers compute again."""

@@ -72,6 +72,29 @@ def test_attention_over_a_cache(dtype, width, window, channels, query_heads, gro
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", [None, 90])
+@pytest.mark.parametrize("equal", [16, 60, 128])
+def test_places_that_equal_another_slots_are_read_there(dtype, window, equal):
+    positions, groups = [[130, 190, 128], [140]], 3
+    buffers = [tuple(torch.randn(1, 4, groups, room, 64).to(dtype) for _ in range(2)) for room in (192, 256)]
+    for number in range(2):
+        first = buffers[0][number]
+        for other in (first[:, 1], first[:, 2], buffers[1][number][:, 0]):
+            other[:, :, :equal] = first[:, 0, :, :equal]
+    query, key, value = (tiny.heads(dtype, 4, n, 64)[0] for n in (9, groups, groups))
+    apart = CacheAttention(buffers, positions, 1).attend(0, query, key, value, 0.2, window)
+    equals = [(0, 0), (0, equal), (0, equal), (0, equal)]
+    alike = CacheAttention(buffers, positions, 1, equals)
+    assert torch.equal(alike.attend(0, query, key, value, 0.2, window), apart)
+    for keys, _ in buffers:
+        keys[:, 1:, :, : equal // 2] = 0.0  # of the second span's slot what it has in common is left
+    buffers[1][0][:, 0, :, : equal // 2] = 0.0
+    with_holes = alike.attend(0, query, key, value, 0.2, window)
+    if equal == 128 and window is None:
+        assert torch.equal(with_holes, apart), "what is equal was read in one place"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loudest", [0, 100, 199])
 def test_attention_holds_where_scores_lie_far_apart(dtype, loudest):
     keys, values = (torch.randn(1, 1, 2, 256, 64).to(dtype) for _ in range(2))

@@ -38,22 +38,32 @@ class CacheAttention:
         buffers: of spans of slots, the keys and the values, `[L, S, K, T, D]` each.
         positions: of each span, where the first new token of its first slots stands.
         width: new tokens of each slot.
+        equals: for each slot of all spans one whose cache holds the same in so many first places, which are read there;
+            None where no slot has another.
     """
 
     def __init__(
-        self, buffers: Sequence[tuple[Tensor, Tensor]], positions: Sequence[Sequence[int]], width: int
+        self,
+        buffers: Sequence[tuple[Tensor, Tensor]],
+        positions: Sequence[Sequence[int]],
+        width: int,
+        equals: Sequence[tuple[int, int]] | None = None,
     ) -> None:
-        rows: list[list[int]] = []
+        stored: list[list[int]] = []
         for (keys_LSKTD, values_LSKTD), of_slots in zip(buffers, positions, strict=True):
             layer, slot, head, _, _ = keys_LSKTD.stride()
             step = slot * keys_LSKTD.itemsize
             keys, values = keys_LSKTD.data_ptr(), values_LSKTD.data_ptr()
-            rows += [
-                [keys + number * step, values + number * step, layer, head, position]
-                for number, position in enumerate(of_slots)
-            ]
+            stored += [[keys + number * step, values + number * step, layer, head] for number in range(len(of_slots))]
+        firsts = [first for of_slots in positions for first in of_slots]
+        others = equals if equals is not None else [(number, 0) for number in range(len(stored))]
         self._held = buffers
-        self._slots = torch.tensor(rows)
+        self._slots = torch.tensor(
+            [
+                [*own, *stored[other], equal, first]
+                for own, (other, equal), first in zip(stored, others, firsts, strict=True)
+            ]
+        )
         self._width = width
 
     @property

@@ -10,11 +10,17 @@ namespace {
 
 constexpr int64_t PIECES = 32;  // of the work, or so: sequences differ in length
 
-// Where the keys and values of a slot lie.
-struct Slot {
+// Where keys and values lie.
+struct Stored {
     int64_t keys, values;               // addresses, of the first layer
     int64_t layer_stride, head_stride;  // elements
-    int64_t position;                   // of its first new token
+};
+
+// Keys and values of a sequence, and those of one that has the same in its first `equal` places: what several sequences
+// read in one place stays near.
+struct Slot {
+    Stored own, other;
+    int64_t equal, position;  // of its first new token
 };
 
 // New tokens, W a slot, write their keys and values into the cache, and each attends to its sequence up to itself, or
@@ -33,14 +39,15 @@ void attend(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Slot *slots
         for (int64_t item = 0; item < count * K; item++) {
             const Slot &slot = slots[item / K];
             const int64_t head = item % K, first = item / K * W;
-            auto memory = [&](const Slot &of, int64_t number) {
+            auto memory = [&](const Stored &of, int64_t number) {
                 int64_t offset = layer * of.layer_stride + number * of.head_stride;
                 return Memory<T>{reinterpret_cast<T *>(of.keys) + offset, reinterpret_cast<T *>(of.values) + offset};
             };
-            const Memory<T> own = memory(slot, head);
-            const Memory<T> next = memory(slots[std::min((item + 1) / K, count - 1)], (item + 1) % K);
+            const Sequence<T> sequence{memory(slot.own, head), memory(slot.other, head), slot.equal};
+            const Slot &following = slots[std::min((item + 1) / K, count - 1)];
+            const Memory<T> next = memory(following.equal ? following.other : following.own, (item + 1) % K);
             for (int64_t w = 0; w < W; w++) {
-                Memory<T> place = own.at((slot.position + w) * D);
+                Memory<T> place = sequence.own.at((slot.position + w) * D);
                 std::memcpy(place.keys, key.at(first + w, head), D * sizeof(T));
                 std::memcpy(place.values, value.at(first + w, head), D * sizeof(T));
             }
@@ -50,7 +57,7 @@ void attend(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const Slot *slots
                 for (int64_t r = 0; r < Q; r++)
                     std::memcpy(queries.data() + r * D, query.at(token, head * Q + r), D * sizeof(T));
                 T *to = out + (token * K + head) * Q * D;
-                attend_head(to, queries.data(), Q, own, start, stop, D, scaling, next, room);
+                attend_head(to, queries.data(), Q, sequence, start, stop, D, scaling, next, room);
             }
         }
     }

@@ -22,6 +22,15 @@ template <typename T> struct Memory {
     Memory at(int64_t element) const { return {keys + element, values + element}; }
 };
 
+// A head's places, and another's that hold the same in the first `equal` ones, which are read there.
+template <typename T> struct Sequence {
+    Memory<T> own, other;
+    int64_t equal;
+
+    // The places from `from` to before `to`, of D channels.
+    Memory<T> at(int64_t from, int64_t to, int64_t D) const { return (to <= equal ? other : own).at(from * D); }
+};
+
 // Scores of `R` query rows and some places, one by one, meanwhile fetching those that come next.
 template <typename T, int R>
 void score(float (&scores)[R][PLACES], const float *scaled, const T *keys, int64_t places, int64_t D, const T *next) {
@@ -70,11 +79,11 @@ void weigh(float (&scores)[R][PLACES], int64_t places, float *highest, float *to
     }
 }
 
-// Query rows, `[R, D]`, over the places [start, stop) of a head, some at a time: what they gather is kept as multiples
+// Query rows, `[R, D]`, over the places [start, stop) of a sequence, some at a time: what they gather is kept as multiples
 // of weights relative to the highest score so far (Milakov and Gimelshein, arXiv:1805.02867). WIDTH is D where that is
 // known when this is compiled, else 0. `next` is the head whose turn comes then.
 template <typename T, int WIDTH, int R>
-void attend_rows(T *out, const T *query, Memory<T> head, int64_t start, int64_t stop, int64_t D, float scaling,
+void attend_rows(T *out, const T *query, const Sequence<T> &sequence, int64_t start, int64_t stop, int64_t D, float scaling,
                  Memory<T> next, std::vector<float> &room) {
     constexpr bool PAIRS = std::is_same_v<T, bf16> && has_pairs(WIDTH), TILES = PAIRS && has_tiles(WIDTH);
     constexpr int BLOCK = WIDTH == 0 ? 1 : WIDTH % SUMS ? 16 : SUMS;
@@ -89,10 +98,12 @@ void attend_rows(T *out, const T *query, Memory<T> head, int64_t start, int64_t 
         for (int64_t i = 0; i < R * width; i++) scaled[i] = widen(query[i]) * scaling;
     if constexpr (TILES)
         if (tiles) load_queries<WIDTH, R>(query);
+    auto end_of = [&](int64_t part) { return start + (stop - start) * (part + 1) / parts; };
     for (int64_t part = 0, from = start, to; part < parts; part++, from = to) {
-        to = start + (stop - start) * (part + 1) / parts;
+        to = end_of(part);
         const int64_t places = to - from;
-        const Memory<T> now = head.at(from * width), then = to < stop ? head.at(to * width) : next;
+        const Memory<T> now = sequence.at(from, to, width);
+        const Memory<T> then = to < stop ? sequence.at(to, end_of(part + 1), width) : next;
         if constexpr (TILES)
             if (tiles) score_tiles<WIDTH, R>(scores, now.keys, places, scaling, then.keys);
         if constexpr (PAIRS) {
@@ -115,15 +126,15 @@ void attend_rows(T *out, const T *query, Memory<T> head, int64_t start, int64_t 
 }
 
 template <typename T, int WIDTH>
-void attend_some(T *out, const T *query, int64_t rows, Memory<T> head, int64_t start, int64_t stop, int64_t D,
+void attend_some(T *out, const T *query, int64_t rows, const Sequence<T> &sequence, int64_t start, int64_t stop, int64_t D,
                  float scaling, Memory<T> next, std::vector<float> &room) {
     while (rows > 0) {
         int64_t now = std::min<int64_t>(rows, MOST_QUERIES);
         switch (now) {
-        case 1: attend_rows<T, WIDTH, 1>(out, query, head, start, stop, D, scaling, next, room); break;
-        case 2: attend_rows<T, WIDTH, 2>(out, query, head, start, stop, D, scaling, next, room); break;
-        case 3: attend_rows<T, WIDTH, 3>(out, query, head, start, stop, D, scaling, next, room); break;
-        default: attend_rows<T, WIDTH, 4>(out, query, head, start, stop, D, scaling, next, room);
+        case 1: attend_rows<T, WIDTH, 1>(out, query, sequence, start, stop, D, scaling, next, room); break;
+        case 2: attend_rows<T, WIDTH, 2>(out, query, sequence, start, stop, D, scaling, next, room); break;
+        case 3: attend_rows<T, WIDTH, 3>(out, query, sequence, start, stop, D, scaling, next, room); break;
+        default: attend_rows<T, WIDTH, 4>(out, query, sequence, start, stop, D, scaling, next, room);
         }
         rows -= now, out += now * D, query += now * D;
     }
@@ -131,7 +142,7 @@ void attend_some(T *out, const T *query, int64_t rows, Memory<T> head, int64_t s
 
 // Any number of query rows, by what is compiled for their width.
 template <typename T>
-void attend_head(T *out, const T *query, int64_t rows, Memory<T> head, int64_t start, int64_t stop, int64_t D,
+void attend_head(T *out, const T *query, int64_t rows, const Sequence<T> &sequence, int64_t start, int64_t stop, int64_t D,
                  float scaling, Memory<T> next, std::vector<float> &room) {
     auto some = attend_some<T, 0>;
     switch (D) {
@@ -141,7 +152,7 @@ void attend_head(T *out, const T *query, int64_t rows, Memory<T> head, int64_t s
     case 128: some = attend_some<T, 128>; break;
     case 256: some = attend_some<T, 256>;
     }
-    some(out, query, rows, head, start, stop, D, scaling, next, room);
+    some(out, query, rows, sequence, start, stop, D, scaling, next, room);
 }
 
 }  // namespace

@@ -4,12 +4,12 @@
 // Numbers are rounded where the operations of Transformers' models round them, so that in bfloat16 the results are the
 // same; only sums may be added up in another order.
 
+#include "adamw.h"
 #include "attention_gradients.h"
 #include "cache_attention.h"
 #include "decoder.h"
 #include "drawing.h"
 #include "gate.h"
-#include "halves.h"
 #include "norm.h"
 #include "packed_attention.h"
 #include "product.h"
@@ -63,6 +63,10 @@
                                                const float *log_total, const float *grad, int64_t rows,                \
                                                int64_t size) {                                                         \
         softmax_gradients(logits, targets, heat, log_total, grad, rows, size);                                         \
+    }                                                                                                                  \
+    extern "C" void adamw_##SUFFIX(bf16 *upper, int16_t *rest, T *average, T *square, const float *gradient,           \
+                                   int64_t count, const AdamW *how) {                                                  \
+        adamw(upper, rest, average, square, gradient, count, *how);                                                    \
     }                                                                                                                  \
     extern "C" void add_into_##SUFFIX(float *sum, const T *addend, int64_t count) { add_into(sum, addend, count); }    \
     extern "C" void draw_##SUFFIX(int64_t *tokens, float *logprobs, const T *logits, int64_t stride, int64_t rows,     \

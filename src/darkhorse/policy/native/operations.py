@@ -162,6 +162,35 @@ def split_halves(whole_N: Tensor, upper_N: Tensor, rest_N: Tensor) -> None:
     compiled("split_halves", upper_N.dtype)(*pointers, len(whole_N))
 
 
+def adamw(
+    upper_N: Tensor,
+    rest_N: Tensor,
+    exp_avg_N: Tensor,
+    exp_avg_sq_N: Tensor,
+    gradient_N: Tensor,
+    step: int,
+    rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    weight_decay: float,
+    share: float,
+) -> None:
+    """A step of AdamW on weights in halves, in place, by so much of the gradient; all contiguous.
+
+    Args:
+        upper_N, rest_N: the weights' halves, as of `split_halves`.
+        exp_avg_N, exp_avg_sq_N: moments, of one type.
+        gradient_N: float32.
+        step: which one it is, from 1.
+        rate, betas, epsilon, weight_decay: AdamW's.
+        share: what the gradient is multiplied by.
+    """
+    corrections = [1.0 - beta**step for beta in betas]
+    how = torch.tensor([rate, *betas, epsilon, rate * weight_decay, *corrections, share], dtype=torch.float32)
+    pointers = [x.data_ptr() for x in (upper_N, rest_N, exp_avg_N, exp_avg_sq_N, gradient_N)]
+    compiled("adamw", exp_avg_N.dtype)(*pointers, len(upper_N), how.data_ptr())
+
+
 def draw(
     logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_k: int, top_p: float, min_p: float
 ) -> tuple[Tensor, Tensor]:

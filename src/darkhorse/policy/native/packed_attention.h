@@ -47,7 +47,7 @@ void attend_packed_rows(T *out, Rows<T> query, Rows<T> key, Rows<T> value, const
                 for (int64_t r = 0; r < Q; r++)
                     std::memcpy(queries.data() + r * D, query.at(token, head * Q + r), D * sizeof(T));
                 T *to = out + (token * K + head) * Q * D;
-                attend_head(to, queries.data(), Q, memory, start, stop, D, scaling, memory, room);
+                attend_head(to, queries.data(), Q, {memory, memory, 0}, start, stop, D, scaling, memory, room);
             }
         }
     }
