@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import LlamaConfig
 
+from darkhorse.rollout.beginnings import equals
 from darkhorse.rollout.buffers import Buffers
 from darkhorse.rollout.cache import DecodePlan, SlotCache
 
@@ -106,7 +107,7 @@ def test_slots_that_begin_alike_stay_known_as_others_come_and_go(data: st.DataOb
             held.insert(cache.add(keys, values, END, tokens), tokens)
         if not held:
             continue
-        found = [equal for span in cache.advance() for equal in span.equals]
+        found = equals(beginnings for span in cache.advance() for beginnings in span.beginnings)
         for number, (other, equal) in enumerate(found):
             common = [in_common(held[number], before) // 16 * 16 for before in held[:number]]
             assert equal == max(common, default=0) and other == (common.index(equal) if equal else number)

@@ -21,7 +21,7 @@ class Beginnings:
     """Gives sequences their beginnings, every 16 tokens one, for as long as somebody holds them."""
 
     def __init__(self) -> None:
-        # the next tokens after a beginning; held tuples keep it alive
+        # by the beginning before it, which lives as long, and the tokens that follow
         self._known: WeakValueDictionary[tuple[Beginning | None, tuple[int, ...]], Beginning] = WeakValueDictionary()
 
     def of(self, tokens: Sequence[int]) -> list[Beginning]:

@@ -52,5 +52,5 @@ class Buffers:
         self._free.append(tensor.as_strided((size,), (1,), 0))
 
     def let_go(self) -> None:
-        """Give free buffers back to the system."""
+        """Hold no free buffers any more."""
         self._free.clear()

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -34,13 +34,13 @@ class Span:
     Attributes:
         keys_LSKTD, values_LSKTD: the block's buffers.
         positions: of each slot's first new token; the first slots of the buffers, as many as there are entries.
-        equals: for each live one a slot of the cache that holds the same in so many first places.
+        beginnings: of each slot's sequence.
     """
 
     keys_LSKTD: Tensor
     values_LSKTD: Tensor
     positions: list[int]
-    equals: Sequence[tuple[int, int]]
+    beginnings: list[list[Beginning]]
 
 
 class _Block:
@@ -57,16 +57,17 @@ class _Block:
         self.keys_LSKTD = buffers.take(shape_LSKTD)
         self.values_LSKTD = buffers.take(shape_LSKTD)
 
-    def advance(self, slots: int, width: int, equals: Sequence[tuple[int, int]]) -> Span:
+    def advance(self, slots: int, width: int) -> Span:
         """Make every live slot longer by `width` positions, and give the first `slots` ones with it."""
         rows = self.rows
         while max(rows.lengths) + width > rows.positions:  # keys move before values, so that only half is held twice
             self.keys_LSKTD = self._longer(self.keys_LSKTD)
             self.values_LSKTD = self._longer(self.values_LSKTD)
             rows.positions = rows.grown
-        positions = rows.lengths + [0] * (slots - rows.active)
+        spare = slots - rows.active
+        positions = rows.lengths + [0] * spare
         rows.lengths = [length + width for length in rows.lengths]
-        return Span(self.keys_LSKTD, self.values_LSKTD, positions, equals)
+        return Span(self.keys_LSKTD, self.values_LSKTD, positions, self.beginnings + [[]] * spare)
 
     def _longer(self, buffer_LSKTD: Tensor) -> Tensor:
         layers, slots, heads, positions, channels = buffer_LSKTD.shape
@@ -189,12 +190,7 @@ class SlotCache:
         Returns:
             What a `DecodePlan` needs, block by block; live slots come first in each.
         """
-        alike = iter(equals(beginnings for block in self._blocks for beginnings in block.beginnings))
-        return [
-            block.advance(slots_of(active, block.rows.slots), width, list(islice(alike, active)))
-            for block in self._blocks
-            for active in (block.rows.active,)
-        ]
+        return [block.advance(slots_of(block.rows.active, block.rows.slots), width) for block in self._blocks]
 
     def shorten(self, slot: int, tokens: int) -> None:
         """Forget the last so many tokens of a slot."""
@@ -249,10 +245,8 @@ class DecodePlan:
     def compiled_attention(self) -> attention.CacheAttention:
         """What computes it in one call, where compiled operations serve."""
         buffers = [(span.keys_LSKTD, span.values_LSKTD) for span in self._spans]
-        alike = [equal for span in self._spans for equal in span.equals]
-        all_live = len(alike) == sum(len(span.positions) for span in self._spans)
-        positions = [span.positions for span in self._spans]
-        return attention.CacheAttention(buffers, positions, self._width, alike if all_live else None)
+        alike = equals(beginnings for span in self._spans for beginnings in span.beginnings)
+        return attention.CacheAttention(buffers, [span.positions for span in self._spans], self._width, alike)
 
     @cached_property
     def _parts(self) -> list[_Part]:

@@ -67,16 +67,14 @@ class GradientSum:
         """What lies in a piece of a parameter's sum over all passes, flat, in float32 at least. Not to be changed."""
         if self._sums:
             self.make_room()
-        found = [gradients[parameter] for _, gradients in sorted(self._found.items()) if parameter in gradients]
-        if self._sums and not found:
-            return self._sums[parameter][piece]
+        in_order = [self._sums, *(gradients for _, gradients in sorted(self._found.items()))]
+        addends = [held[parameter].reshape(-1)[piece] for held in in_order if parameter in held]
         dtype = full_type(parameter)
-        if self._sums:
-            found.insert(0, self._sums[parameter])
-        if not found:
+        if not addends:
             return torch.zeros_like(parameter.detach().view(-1)[piece], dtype=dtype)
-        total, *more = (gradient.reshape(-1)[piece] for gradient in found)
-        total = total.to(dtype, copy=True)
+        total, *more = addends
+        if more or total.dtype != dtype:
+            total = total.to(dtype, copy=True)
         for addend in more:
             operations.add_into(total, addend)
         return total

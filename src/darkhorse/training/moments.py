@@ -15,8 +15,6 @@ from darkhorse.training.masters import Master, full_type
 
 _EPSILON = 1e-8
 """AdamW's, as PyTorch has it."""
-_SHORT = {"bfloat16": torch.bfloat16}
-"""Types of moments other than that of a weight in full."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Moments:
             parameters: to be trained.
             dtype: name of the moments' type; a weight's in full, unless it is `bfloat16`.
         """
-        dtypes = [_SHORT.get(dtype, full_type(parameter)) for parameter in parameters]
+        dtypes = [torch.bfloat16 if dtype == "bfloat16" else full_type(parameter) for parameter in parameters]
         pairs = zip(zeros_beside(parameters, dtypes), zeros_beside(parameters, dtypes), strict=True)
         return [Moments(*pair) for pair in pairs]
 

@@ -79,12 +79,12 @@ void weigh(float (&scores)[R][PLACES], int64_t places, float *highest, float *to
     }
 }
 
-// Query rows, `[R, D]`, over the places [start, stop) of a sequence, some at a time: what they gather is kept as multiples
-// of weights relative to the highest score so far (Milakov and Gimelshein, arXiv:1805.02867). WIDTH is D where that is
-// known when this is compiled, else 0. `next` is the head whose turn comes then.
+// Query rows, `[R, D]`, over the places [start, stop) of a sequence, some at a time: what they gather is kept as
+// multiples of weights relative to the highest score so far (Milakov and Gimelshein, arXiv:1805.02867). WIDTH is D where
+// that is known when this is compiled, else 0. `next` is the head whose turn comes then.
 template <typename T, int WIDTH, int R>
-void attend_rows(T *out, const T *query, const Sequence<T> &sequence, int64_t start, int64_t stop, int64_t D, float scaling,
-                 Memory<T> next, std::vector<float> &room) {
+void attend_rows(T *out, const T *query, const Sequence<T> &sequence, int64_t start, int64_t stop, int64_t D,
+                 float scaling, Memory<T> next, std::vector<float> &room) {
     constexpr bool PAIRS = std::is_same_v<T, bf16> && has_pairs(WIDTH), TILES = PAIRS && has_tiles(WIDTH);
     constexpr int BLOCK = WIDTH == 0 ? 1 : WIDTH % SUMS ? 16 : SUMS;
     const int64_t width = WIDTH ? WIDTH : D, parts = (stop - start + PLACES - 1) / PLACES;
@@ -126,8 +126,8 @@ void attend_rows(T *out, const T *query, const Sequence<T> &sequence, int64_t st
 }
 
 template <typename T, int WIDTH>
-void attend_some(T *out, const T *query, int64_t rows, const Sequence<T> &sequence, int64_t start, int64_t stop, int64_t D,
-                 float scaling, Memory<T> next, std::vector<float> &room) {
+void attend_some(T *out, const T *query, int64_t rows, const Sequence<T> &sequence, int64_t start, int64_t stop,
+                 int64_t D, float scaling, Memory<T> next, std::vector<float> &room) {
     while (rows > 0) {
         int64_t now = std::min<int64_t>(rows, MOST_QUERIES);
         switch (now) {
@@ -142,8 +142,8 @@ void attend_some(T *out, const T *query, int64_t rows, const Sequence<T> &sequen
 
 // Any number of query rows, by what is compiled for their width.
 template <typename T>
-void attend_head(T *out, const T *query, int64_t rows, const Sequence<T> &sequence, int64_t start, int64_t stop, int64_t D,
-                 float scaling, Memory<T> next, std::vector<float> &room) {
+void attend_head(T *out, const T *query, int64_t rows, const Sequence<T> &sequence, int64_t start, int64_t stop,
+                 int64_t D, float scaling, Memory<T> next, std::vector<float> &room) {
     auto some = attend_some<T, 0>;
     switch (D) {
     case 64: some = attend_some<T, 64>; break;

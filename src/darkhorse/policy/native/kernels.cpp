@@ -65,8 +65,10 @@
         softmax_gradients(logits, targets, heat, log_total, grad, rows, size);                                         \
     }                                                                                                                  \
     extern "C" void adamw_##SUFFIX(bf16 *upper, int16_t *rest, T *average, T *square, const float *gradient,           \
-                                   int64_t count, const AdamW *how) {                                                  \
-        adamw(upper, rest, average, square, gradient, count, *how);                                                    \
+                                   int64_t count, float rate, float beta1, float beta2, float epsilon, float decay,    \
+                                   float correction1, float correction2, float share) {                                \
+        AdamW how{rate, beta1, beta2, epsilon, decay, correction1, correction2, share};                                \
+        adamw(upper, rest, average, square, gradient, count, how);                                                     \
     }                                                                                                                  \
     extern "C" void add_into_##SUFFIX(float *sum, const T *addend, int64_t count) { add_into(sum, addend, count); }    \
     extern "C" void draw_##SUFFIX(int64_t *tokens, float *logprobs, const T *logits, int64_t stride, int64_t rows,     \

@@ -104,7 +104,7 @@ def _load(path: Path) -> ctypes.CDLL:
         "attend_packed": [integer] * 16 + [number],
         "softmax_parts": [integer] * 6,
         "softmax_gradients": [integer] * 7,
-        "adamw": [integer] * 7,
+        "adamw": [integer] * 6 + [number] * 8,
         "add_into": [integer] * 3,
         "draw": [integer] * 7 + [number, integer, number, number],
     }

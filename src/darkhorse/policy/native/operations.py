@@ -186,9 +186,9 @@ def adamw(
         share: what the gradient is multiplied by.
     """
     corrections = [1.0 - beta**step for beta in betas]
-    how = torch.tensor([rate, *betas, epsilon, rate * weight_decay, *corrections, share], dtype=torch.float32)
     pointers = [x.data_ptr() for x in (upper_N, rest_N, exp_avg_N, exp_avg_sq_N, gradient_N)]
-    compiled("adamw", exp_avg_N.dtype)(*pointers, len(upper_N), how.data_ptr())
+    how = rate, *betas, epsilon, rate * weight_decay, *corrections, share
+    compiled("adamw", exp_avg_N.dtype)(*pointers, len(upper_N), *how)
 
 
 def draw(
